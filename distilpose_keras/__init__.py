@@ -1,0 +1,1 @@
+"""DistilPose in Keras 3."""

@@ -1,0 +1,1 @@
+"""Data: COCO reading, geometry, codecs, data sets."""

@@ -1,0 +1,1 @@
+"""Models: backbones, token heads, named configurations, checkpoints."""

@@ -1,0 +1,1 @@
+"""Training: schedules, strategies, checkpoints that survive, callbacks."""
