@@ -36,13 +36,9 @@ def value_and_gradients(function, arrays):
 
         tensors = {k: torch.tensor(v, requires_grad=True) for k, v in arrays.items()}
         value = function(tensors)
-        gradients = dict(
-            zip(
-                tensors,
-                torch.autograd.grad(value, list(tensors.values()), allow_unused=True),
-                strict=True,
-            )
-        )
+        if value.requires_grad:
+            value.backward()
+        gradients = {k: tensor.grad for k, tensor in tensors.items()}
     as_numpy = keras.ops.convert_to_numpy
     return as_numpy(value), {
         k: None if g is None else as_numpy(g) for k, g in gradients.items()
