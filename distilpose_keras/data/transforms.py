@@ -1,0 +1,236 @@
+"""Pure geometry: a person box, its crop, and the augmentation of that crop.
+
+A crop is described by a center (2,) in pixels, a scale (2,) in units of 200 pixels, a
+rotation in degrees and a flip; all augmentation happens on these four. One 2x3 affine
+matrix made from them then moves pixels and points alike.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+PIXEL_STD = 200.0  # unit of `scale`, from the MPII annotation; kept for parity
+PADDING = 1.25  # a crop shows this much more than the box
+HALF_BODY_PADDING = 1.5
+# The published code draws the upper body when a standard normal is below 0.5.
+UPPER_BODY_PROBABILITY = 0.6915
+
+
+def box_to_center_scale(boxes_xywh, *, input_size=(256, 192), padding=PADDING):
+    """Return center and scale of the crop that shows a box.
+
+    The box is widened or heightened about its center to the aspect ratio of the crop
+    and then enlarged by ``padding``.
+
+    Args:
+        boxes_xywh: (..., 4) boxes (left, top, width, height) in pixels.
+        input_size: (height, width) of the crop.
+        padding: enlargement of the box.
+
+    Returns:
+        center (..., 2) in pixels and scale (..., 2) in units of 200 pixels, float32.
+    """
+    boxes = np.asarray(boxes_xywh, np.float64)
+    if boxes.shape[-1:] != (4,):
+        raise ValueError(f"boxes_xywh must be (..., 4). Received: {boxes.shape}")
+    center = boxes[..., :2] + boxes[..., 2:] * 0.5
+    extent = _fit_aspect(boxes[..., 2:], input_size)
+    scale = (extent / PIXEL_STD).astype(np.float32) * np.float32(padding)
+    return center.astype(np.float32), scale
+
+
+def _fit_aspect(extents, input_size):
+    """Enlarge (..., 2) extents (width, height) to the aspect ratio of the crop."""
+    aspect = input_size[1] / input_size[0]
+    width = np.maximum(extents[..., 0], extents[..., 1] * aspect)
+    return np.stack([width, width / aspect], axis=-1)
+
+
+def affine_matrix(center, scale, rotation=0.0, *, output_size, flip=False):
+    """Return the matrix that moves source pixels to crop pixels.
+
+    ``center`` comes to the middle of the crop; the crop's width shows ``200 *
+    scale[0]`` source pixels; ``rotation`` turns the crop window about ``center``.
+
+    Args:
+        center: (2,) pixels of the source image.
+        scale: (2,) in units of 200 pixels.
+        rotation: degrees.
+        output_size: (height, width) of the crop.
+        flip: mirror the source left to right about ``center`` first.
+
+    Returns:
+        (2, 3) float64.
+    """
+    height, width = output_size
+    angle = np.deg2rad(rotation)
+    half = float(np.float32(scale[0]) * np.float32(PIXEL_STD)) * 0.5
+    up = half * np.array([np.sin(angle), -np.cos(angle)])
+    # float32 points, as in the published code: the matrix agrees to the last digit.
+    middle = np.float32(center)
+    top = (middle + up).astype(np.float32)
+    left = top + (top - middle)[::-1] * np.float32([1, -1])  # a right angle at the top
+    target_top = 0.5 * (height - width)
+    matrix = cv2.getAffineTransform(
+        np.stack([middle, top, left]),
+        np.float32([[width / 2, height / 2], [width / 2, target_top], [0, target_top]]),
+    )
+    if flip:
+        matrix[:, 2] += 2 * float(center[0]) * matrix[:, 0]
+        matrix[:, 0] = -matrix[:, 0]
+    return matrix
+
+
+def invert_affine(matrix):
+    """Return the (2, 3) matrix that undoes a (2, 3) affine matrix."""
+    linear = np.linalg.inv(matrix[:, :2])
+    return np.concatenate([linear, -linear @ matrix[:, 2:]], axis=1)
+
+
+def warp(image, matrix, output_size):
+    """Cut a crop out of an image, bilinearly; what lies outside the image is black.
+
+    Args:
+        image: (H, W, C) uint8 or float32.
+        matrix: (2, 3) from source to crop pixels.
+        output_size: (height, width) of the crop.
+
+    Returns:
+        (height, width, C) of the image's dtype.
+    """
+    height, width = output_size
+    return cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR)
+
+
+def transform_points(points, matrix):
+    """Move (..., 2) points (x, y) by a (2, 3) affine matrix."""
+    return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far a training crop may stray from its box.
+
+    The defaults are the protocol of the published COCO recipes. Flip, half body and
+    the rest are drawn independently for every person.
+
+    Attributes:
+        flip_probability: of mirroring left and right.
+        half_body_probability: of showing the upper or the lower body only.
+        half_body_joints: half bodies are cut from people with more labelled joints.
+        scale_spread: standard deviation of the zoom about 1; clipped at one deviation.
+        rotation_spread: standard deviation in degrees; clipped at two deviations.
+        rotation_probability: of turning at all.
+        jitter: largest shift of the center, as a fraction of the box.
+        jitter_probability: of shifting at all.
+    """
+
+    flip_probability: float = 0.5
+    half_body_probability: float = 0.3
+    half_body_joints: int = 8
+    scale_spread: float = 0.35
+    rotation_spread: float = 45.0
+    rotation_probability: float = 0.6
+    jitter: float = 0.2
+    jitter_probability: float = 0.3
+
+    @classmethod
+    def none(cls):
+        """Return the augmentation that leaves every crop as its box says."""
+        return cls(
+            flip_probability=0.0,
+            half_body_probability=0.0,
+            scale_spread=0.0,
+            rotation_probability=0.0,
+            jitter_probability=0.0,
+        )
+
+
+def half_body_center_scale(keypoints, selected, *, input_size=(256, 192)):
+    """Return center and scale of a crop around some of a person's joints.
+
+    Args:
+        keypoints: (K, 2) pixels.
+        selected: indices of the joints to show.
+        input_size: (height, width) of the crop.
+
+    Returns:
+        center (2,), the mean of the joints, and scale (2,), their tight box at the
+        aspect ratio of the crop times 1.5; float32.
+    """
+    points = np.asarray(keypoints, np.float32)[list(selected)]
+    extent = _fit_aspect(np.ptp(points, axis=0).astype(np.float64), input_size)
+    scale = (extent / PIXEL_STD).astype(np.float32) * np.float32(HALF_BODY_PADDING)
+    return points.mean(axis=0), scale
+
+
+def choose_half_body(visibility, schema, prefer_upper):
+    """Return the labelled joints of one half of the body, or None if there are too few.
+
+    The preferred half is taken if it has more than two labelled joints, then the other
+    one, the lower body before the upper.
+    """
+    upper = [i for i in schema.upper_body if visibility[i] > 0]
+    lower = [i for i in schema.lower_body if visibility[i] > 0]
+    if prefer_upper and len(upper) > 2:
+        selected = upper
+    else:
+        selected = lower if len(lower) > 2 else upper
+    return selected if len(selected) >= 2 else None
+
+
+def augment_pose(
+    rng,
+    center,
+    scale,
+    keypoints,
+    visibility,
+    box_xywh,
+    schema,
+    augmentation,
+    *,
+    input_size=(256, 192),
+):
+    """Draw the crop of one training sample.
+
+    The same number of values is drawn whatever the probabilities are, so that one
+    setting does not reshuffle the others.
+
+    Args:
+        rng: numpy Generator.
+        center: (2,) pixels, from `box_to_center_scale`.
+        scale: (2,), from `box_to_center_scale`.
+        keypoints: (K, 2) pixels.
+        visibility: (K,), 0 for a joint that is not labelled.
+        box_xywh: (4,) the person's box; center jitter is relative to it.
+        schema: KeypointSchema of the keypoints.
+        augmentation: Augmentation.
+        input_size: (height, width) of the crop.
+
+    Returns:
+        center (2,), scale (2,), rotation in degrees, and flip (bool).
+    """
+    chance = rng.random(5)  # jitter, flip, half body, upper or lower, rotation
+    shift = rng.uniform(-1.0, 1.0, 2) * augmentation.jitter
+    zoom, turn = rng.standard_normal(2)
+
+    if chance[0] < augmentation.jitter_probability:
+        center = center + (shift * np.asarray(box_xywh[2:])).astype(np.float32)
+    flip = bool(chance[1] < augmentation.flip_probability)
+    if (
+        chance[2] < augmentation.half_body_probability
+        and np.count_nonzero(visibility) > augmentation.half_body_joints
+    ):
+        upper_first = chance[3] < UPPER_BODY_PROBABILITY
+        selected = choose_half_body(visibility, schema, upper_first)
+        if selected is not None:
+            center, scale = half_body_center_scale(
+                keypoints, selected, input_size=input_size
+            )
+    spread = augmentation.scale_spread
+    factor = np.clip(1.0 + spread * zoom, 1.0 - spread, 1.0 + spread)
+    rotation = 0.0
+    if chance[4] < augmentation.rotation_probability:
+        rotation = augmentation.rotation_spread * float(np.clip(turn, -2.0, 2.0))
+    return center, scale * np.float32(factor), rotation, flip
