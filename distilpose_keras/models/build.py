@@ -5,17 +5,15 @@ import zipfile
 from pathlib import Path
 
 import keras
-import numpy as np
-from keras import ops
 
 from distilpose_keras.models.backbones import backbone
 from distilpose_keras.models.configs import MODELS, ModelConfig
+from distilpose_keras.models.deploy import deploy
 from distilpose_keras.models.heads import head
+from distilpose_keras.models.images import normalize_images
 from distilpose_keras.models.layers import PACKAGE
 
-# ImageNet statistics of RGB in [0, 1], as the published backbones were trained with.
-IMAGE_MEAN = (0.485, 0.456, 0.406)
-IMAGE_STD = (0.229, 0.224, 0.225)
+__all__ = ["PoseModel", "build_model", "deploy", "load_model", "normalize_images"]
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -113,17 +111,3 @@ def load_model(path):
     except Exception as error:  # whatever a damaged archive makes Keras or h5py raise
         reason = str(error).strip().split("\n")[0]
         raise ValueError(f"damaged model file: {path} ({reason})") from error
-
-
-def normalize_images(images):
-    """Normalise RGB values in 0..255 (uint8 or float) as the backbones expect.
-
-    Args:
-        images: (..., 3).
-
-    Returns:
-        float32 tensor of the same shape.
-    """
-    mean = np.array(IMAGE_MEAN, "float32") * 255
-    scale = 1 / (np.array(IMAGE_STD, "float32") * 255)
-    return (ops.cast(images, "float32") - mean) * scale

@@ -166,16 +166,57 @@ class AddPositions(layers.Layer):
         return {**super().get_config(), "grid": self.grid}
 
 
+@keras.saving.register_keras_serializable(PACKAGE)
+class AddConstant(layers.Layer):
+    """Adds a constant (N, D) array to (B, N, D) tokens."""
+
+    def __init__(self, value, **kwargs):
+        """Make the layer; `value` is the (N, D) array."""
+        super().__init__(**kwargs)
+        self._value = np.asarray(value, "float32")
+
+    def call(self, tokens):
+        """Return the tokens plus the constant."""
+        return tokens + ops.cast(self._value, tokens.dtype)
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "value": self._value.tolist()}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class PrependConstant(layers.Layer):
+    """Puts constant (K, D) tokens before (B, P, D) tokens."""
+
+    def __init__(self, value, **kwargs):
+        """Make the layer; `value` is the (K, D) array."""
+        super().__init__(**kwargs)
+        self._value = np.asarray(value, "float32")
+
+    def call(self, tokens):
+        """Return (B, K + P, D)."""
+        value = ops.cast(self._value, tokens.dtype)[None]
+        batch = ops.shape(tokens)[0]
+        value = ops.broadcast_to(value, (batch, *self._value.shape))
+        return ops.concatenate([value, tokens], axis=1)
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "value": self._value.tolist()}
+
+
 def split_heads(x, heads):
     """(B, N, heads * d) -> (B, heads, N, d)."""
-    count, dim = x.shape[1:]
-    return ops.transpose(ops.reshape(x, (-1, count, heads, dim // heads)), (0, 2, 1, 3))
+    batch, count, dim = x.shape
+    x = ops.reshape(x, (batch or -1, count, heads, dim // heads))
+    return ops.transpose(x, (0, 2, 1, 3))
 
 
 def merge_heads(x):
     """(B, heads, N, d) -> (B, N, heads * d)."""
-    heads, count, dim = x.shape[1:]
-    return ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (-1, count, heads * dim))
+    batch, heads, count, dim = x.shape
+    x = ops.transpose(x, (0, 2, 1, 3))
+    return ops.reshape(x, (batch or -1, count, heads * dim))
 
 
 def attend(queries, keys, values, heads, *, name):

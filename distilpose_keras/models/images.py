@@ -1,0 +1,22 @@
+"""From RGB values to what the backbones were trained on."""
+
+import numpy as np
+from keras import ops
+
+# ImageNet statistics of RGB in [0, 1], as the published backbones were trained with.
+IMAGE_MEAN = (0.485, 0.456, 0.406)
+IMAGE_STD = (0.229, 0.224, 0.225)
+
+
+def normalize_images(images):
+    """Normalise RGB values in 0..255 (uint8 or float) as the backbones expect.
+
+    Args:
+        images: (..., 3).
+
+    Returns:
+        float32 tensor of the same shape.
+    """
+    mean = np.array(IMAGE_MEAN, "float32") * 255
+    scale = 1 / (np.array(IMAGE_STD, "float32") * 255)
+    return (ops.cast(images, "float32") - mean) * scale
