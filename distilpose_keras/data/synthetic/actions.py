@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from distilpose_keras.data.synthetic.chance import choose
 from distilpose_keras.data.synthetic.skeleton import (
     BONE,
     BONES,
@@ -79,7 +80,7 @@ def _style_arm(rng, pose, side, style):
 
 
 def _everyday_arms(rng, pose):
-    styles = rng.choice(_EVERYDAY, 2, p=_EVERYDAY_ODDS)
+    styles = [choose(rng, _EVERYDAY, _EVERYDAY_ODDS) for _ in SIDES]
     if rng.random() < 0.4:
         styles[1] = styles[0]
     for side, style in zip(SIDES, styles, strict=True):
@@ -252,7 +253,7 @@ def _lunge(rng):
 
 
 def _lie(rng):
-    spin = rng.choice((0.0, 180.0, 90.0, -90.0), p=(0.5, 0.2, 0.15, 0.15))
+    spin = choose(rng, (0, 180, 90, -90), (0.5, 0.2, 0.15, 0.15))
     pose = Pose("lying", root=_turn(pitch=-90) @ _turn(spin=spin + rng.normal(0, 6)))
     prone = spin == 180
     for side in SIDES:
@@ -306,9 +307,7 @@ def sample_pose(rng):
     Returns:
         A `Pose`; the person looks along +z of the body apart from lying down.
     """
-    odds = np.array(list(_SAMPLERS.values()))
-    sampler = list(_SAMPLERS)[rng.choice(len(odds), p=odds / odds.sum())]
-    pose = sampler(rng)
+    pose = choose(rng, tuple(_SAMPLERS), _SAMPLERS.values())(rng)
     _look(rng, pose)
     for side in SIDES:
         pose.set(f"{side}_hand", rng.normal(0, 8), rng.normal(10, 20))

@@ -5,6 +5,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from distilpose_keras.data.synthetic.chance import choose
+
 TILE = 512  # side of a texture tile in pixels
 
 
@@ -123,8 +125,8 @@ def texture_tiles(seed):
             _tint(soft[1], (150, 158, 168), (226, 228, 230)),
         ],
         "clutter": [_clutter(rng) for _ in range(4)],
-        "cloth": fine.astype(np.float32) * 2 - 1,
-        "noise": rng.normal(0, 40, (TILE, TILE, 3)).astype(np.int8),
+        "cloth": (fine * 255).astype(np.uint8),
+        "noise": np.clip(rng.normal(128, 40, (TILE, TILE, 3)), 0, 255).astype(np.uint8),
     }
 
 
@@ -266,7 +268,7 @@ def draw_background(rng, camera, seed):
     """
     tiles = texture_tiles(seed)
     image = np.empty((*camera.size, 3), np.uint8)
-    painter = (_indoors, _outdoors, _cluttered)[rng.choice(3, p=(0.42, 0.43, 0.15))]
+    painter = choose(rng, (_indoors, _outdoors, _cluttered), (0.42, 0.43, 0.15))
     painter(image, rng, camera, tiles, _horizon(camera))
     # One tile serves many pictures: turn its colours and brightness.
     gain = rng.uniform(0.5, 1.15) * rng.uniform(0.85, 1.15, 3)

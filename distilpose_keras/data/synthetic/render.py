@@ -20,7 +20,9 @@ from distilpose_keras.data.synthetic.skeleton import BONE, PARENTS
 SUPERSAMPLING = 2  # the map has twice the picture's resolution, against jagged edges
 _SHIFT = 3  # fractional bits of polygon corners
 _NEAR = 0.25  # metres; nothing nearer to the camera is drawn
+_LEAST_FACE = 0.5  # map pixels; the faces around a smaller one cover its place
 SOLID = -1  # owner of a face that belongs to nobody
+_LIGHT_UNIT = 140  # a shade of 1 as stored in eight bits
 
 
 @dataclass
@@ -32,8 +34,9 @@ class FaceMap:
         owner: (F + 1,) int16 by index: number of the person, or SOLID.
         depth: (F + 1,) float32 by index: metres from the camera, background infinite.
         albedo: (F + 1, 3) RGB of the unlit face.
-        shade: (F + 1,) light that falls on it.
-        weave: (F + 1,) strength of the fabric's texture.
+        shade: (F + 1,) light that falls on it, 1 for full light.
+        weave: (F + 1,) strength of the fabric's texture, 0 to 1.
+        window: (top, bottom, left, right) in picture pixels around all faces drawn.
     """
 
     index: np.ndarray
@@ -42,46 +45,61 @@ class FaceMap:
     albedo: np.ndarray
     shade: np.ndarray
     weave: np.ndarray
+    window: tuple[int, int, int, int]
+
+
+def _visible_faces(points, quads, camera):
+    """Those of the faces that turn to the camera and lie in the picture.
+
+    Args:
+        points: (V, 3) float32 in camera coordinates.
+        quads: (F, 4) vertex indices.
+        camera: the `Camera`.
+
+    Returns:
+        Numbers of the faces (N,), their corners in map pixels (N, 4, 2) and in camera
+        coordinates (N, 4, 3).
+    """
+    pixels = (camera.to_pixels(points) + 0.5) * SUPERSAMPLING - 0.5
+    x, y = pixels.T
+    a, b, c, d = quads.T
+    # Anticlockwise seen from outside turns clockwise with y down: a negative area.
+    twice_area = (x[c] - x[a]) * (y[d] - y[b]) - (y[c] - y[a]) * (x[d] - x[b])
+    height, width = np.array(camera.size) * SUPERSAMPLING
+    margin = 0.4 * width  # a face reaches no farther than this from its corner
+    near = (x[a] > -margin) & (x[a] < width + margin)
+    near &= (y[a] > -margin) & (y[a] < height + margin)
+    deep = points[:, 2] > _NEAR
+    seen = (
+        near & (twice_area < -2 * _LEAST_FACE) & deep[a] & deep[b] & deep[c] & deep[d]
+    )
+    (numbers,) = seen.nonzero()
+    corners = quads[numbers]
+    return numbers, pixels[corners], points[corners]
 
 
 def _collect(scene):
-    """Faces of the scene in camera coordinates with owner, colour, weave and bias."""
-    template = body_template()
+    """Visible faces of the scene: pixels, corners, owner, albedo, weave and bias."""
+    template, camera = body_template(), scene.camera
     parts = []
     for number, person in enumerate(scene.people):
-        worn = person.outfit.worn
-        corners = scene.camera.to_camera(person.vertices).astype(np.float32)
-        parts.append(
-            (
-                corners[template.faces[worn]],
-                np.full(worn.sum(), number, np.int16),
-                person.outfit.colours[worn],
-                person.outfit.weave[worn],
-                template.bias[worn],
-            )
-        )
+        points = camera.to_camera(person.vertices).astype(np.float32)
+        (worn,) = person.outfit.worn.nonzero()
+        seen, pixels, corners = _visible_faces(points, template.faces[worn], camera)
+        seen = worn[seen]
+        owner = np.full(len(seen), number, np.int16)
+        outfit = person.outfit
+        surface = outfit.colours[seen], outfit.weave[seen], template.bias[seen]
+        parts.append((pixels, corners, owner, *surface))
     for solid in scene.solids:
-        count = len(solid.faces)
-        corners = scene.camera.to_camera(solid.faces).astype(np.float32)
+        points = camera.to_camera(solid.faces.reshape(-1, 3)).astype(np.float32)
+        quads = np.arange(len(points)).reshape(-1, 4)
+        seen, pixels, corners = _visible_faces(points, quads, camera)
+        count = len(seen)
         owner = np.full(count, SOLID, np.int16)
-        parts.append(
-            (corners, owner, solid.colours, np.full(count, 0.5), np.zeros(count))
-        )
+        surface = solid.colours[seen], np.full(count, 0.5), np.zeros(count)
+        parts.append((pixels, corners, owner, *surface))
     return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
-
-
-def _front_faces(corners, camera):
-    """Corners in map pixels (F, 4, 2) and the faces that can be seen, far to near."""
-    pixels = camera.to_pixels(corners)
-    pixels = (pixels + 0.5) * SUPERSAMPLING - 0.5
-    first, second = pixels[:, 2] - pixels[:, 0], pixels[:, 3] - pixels[:, 1]
-    # Anticlockwise seen from outside turns clockwise with y down: a negative area.
-    area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
-    height, width = np.array(camera.size) * SUPERSAMPLING
-    low, high = pixels.min(1), pixels.max(1)
-    inside = (high > 0).all(1) & (low[:, 0] < width) & (low[:, 1] < height)
-    seen = (area < 0) & inside & (corners[:, :, 2].min(1) > _NEAR)
-    return pixels, seen
 
 
 def map_faces(scene):
@@ -93,12 +111,10 @@ def map_faces(scene):
     Returns:
         A `FaceMap`.
     """
-    corners, owner, albedo, weave, bias = _collect(scene)
-    pixels, seen = _front_faces(corners, scene.camera)
-    (chosen,) = seen.nonzero()
-    depth = corners[chosen, :, 2].mean(1)
-    chosen = chosen[np.argsort(bias[chosen] - depth)]
-    polygons = np.round(pixels[chosen] * (1 << _SHIFT)).astype(np.int32)
+    pixels, corners, owner, albedo, weave, bias = _collect(scene)
+    depth = corners[:, :, 2] @ np.full(4, 0.25, np.float32)
+    order = np.argsort(bias - depth)  # the farthest first
+    polygons = np.round(pixels[order] * (1 << _SHIFT)).astype(np.int32)
     height, width = scene.camera.size
     index = np.zeros((height * SUPERSAMPLING, width * SUPERSAMPLING), np.int32)
     draw, line = cv2.fillConvexPoly, cv2.LINE_8
@@ -106,30 +122,44 @@ def map_faces(scene):
         draw(index, polygon, number, line, _SHIFT)
 
     def table(values, background):
-        return np.concatenate([np.full_like(values[:1], background), values[chosen]])
+        return np.concatenate([np.full_like(values[:1], background), values[order]])
 
     return FaceMap(
         index=index,
         owner=table(owner, SOLID),
-        depth=table(corners[:, :, 2].mean(1), np.inf),
+        depth=table(depth, np.inf),
         albedo=table(albedo, 0),
         shade=table(_shade(corners, scene), 0),
         weave=table(weave, 0),
+        window=_window(pixels, scene.camera.size),
     )
+
+
+def _window(pixels, size):
+    """Picture rows and columns around corners (F, 4, 2) in map pixels."""
+    if not len(pixels):
+        return 0, 0, 0, 0
+    x, y = pixels.reshape(-1, 2).T / SUPERSAMPLING
+    top, bottom = np.clip((y.min() - 3, y.max() + 4), 0, size[0]).astype(int)
+    left, right = np.clip((x.min() - 3, x.max() + 4), 0, size[1]).astype(int)
+    return top, bottom, left, right
 
 
 def _shade(corners, scene):
     """(F,) brightness of faces (F, 4, 3) under the scene's light."""
-    normals = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-9
-    light = scene.camera.rotation @ scene.light
-    up = scene.camera.rotation[:, 1]
-    direct = np.clip(normals @ light, 0, None)
-    return 0.48 + 0.14 * (normals @ up) + 0.55 * direct
+    (ax, ay, az), (bx, by, bz) = (
+        (corners[:, 2] - corners[:, 0]).T,
+        (corners[:, 3] - corners[:, 1]).T,
+    )
+    normals = np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], 1)
+    normals /= np.sqrt((normals * normals) @ np.ones(3, np.float32))[:, None] + 1e-9
+    rotation = scene.camera.rotation.astype(np.float32)
+    direct = np.maximum(normals @ (rotation @ scene.light), 0)
+    return 0.50 + 0.14 * (normals @ rotation[:, 1]) + 0.60 * direct
 
 
 def _draw_shadows(image, scene):
-    """Darken the ground under the people, along the light."""
+    """Darken the ground under the people, away from the light, in place."""
     height, width = scene.camera.size
     mask = np.zeros((height // 2, width // 2), np.uint8)
     for person in scene.people:
@@ -138,65 +168,79 @@ def _draw_shadows(image, scene):
         points = scene.camera.to_camera(flat)
         if points[:, 2].min() < _NEAR:
             continue
-        pixels = np.round(scene.camera.to_pixels(points) / 2 * 8).astype(int)
-        size = 0.13 * scene.camera.focal / points[:, 2].mean()
-        for bone in range(1, len(PARENTS)):
-            ends = pixels[bone], pixels[PARENTS[bone]]
-            cv2.line(mask, *map(tuple, ends), 150, max(1, int(size)), cv2.LINE_8, 3)
-        if "head" in BONE:
-            centre = tuple(pixels[BONE["head"]])
-            cv2.circle(mask, centre, max(8, int(size * 6)), 150, -1, cv2.LINE_8, 3)
-    mask = 255 - cv2.blur(mask, (5, 5))
-    mask = cv2.resize(mask, (width, height))
-    return cv2.multiply(image, cv2.merge([mask] * 3), scale=1 / 255)
+        pixels = np.round(scene.camera.to_pixels(points) * 4).astype(int)
+        size = max(1, round(0.06 * scene.camera.focal / points[:, 2].mean()))
+        lines = [
+            np.stack([pixels[bone], pixels[parent]])
+            for bone, parent in enumerate(PARENTS[1:], start=1)
+        ]
+        cv2.polylines(mask, lines, False, 110, size, cv2.LINE_8, 3)
+        head = tuple(map(int, pixels[BONE["head"]]))
+        cv2.circle(mask, head, 6 * size, 110, -1, cv2.LINE_8, 3)
+    left, top, wide, high = cv2.boundingRect(mask)
+    if not wide:
+        return
+    rows = slice(max(2 * top - 8, 0), min(2 * (top + high) + 8, height))
+    columns = slice(max(2 * left - 8, 0), min(2 * (left + wide) + 8, width))
+    mask = cv2.resize(255 - cv2.blur(mask, (5, 5)), (width, height))
+    part = image[rows, columns]
+    mask = cv2.merge([mask[rows, columns]] * 3)
+    cv2.multiply(part, mask, dst=part, scale=1 / 255)
 
 
-def _light_and_colour(rng, background, faces, seed):
-    """Blend the lit faces over the background: (H, W, 3) uint8."""
-    height, width = background.shape[:2]
+def _light_and_colour(rng, image, faces, seed):
+    """Lay the lit faces over the background, in place."""
+    top, bottom, left, right = faces.window
+    if bottom <= top or right <= left:
+        return
+    size = (right - left, bottom - top)
+    step = SUPERSAMPLING
+    index = faces.index[top * step : bottom * step, left * step : right * step]
     rgba = np.zeros((len(faces.owner), 4), np.uint8)
     rgba[:, :3] = faces.albedo
     rgba[1:, 3] = 255
-    coloured = rgba.view(np.uint32)[:, 0].take(faces.index).view(np.uint8)
-    coloured = coloured.reshape(*faces.index.shape, 4)
-    coloured = cv2.resize(coloured, (width, height), interpolation=cv2.INTER_AREA)
+    coloured = rgba.view(np.uint32)[:, 0].take(index).view(np.uint8)
+    coloured = coloured.reshape(*index.shape, 4)
+    coloured = cv2.resize(coloured, size, interpolation=cv2.INTER_AREA)
     # Light varies smoothly over the skin: blurring the faces' shades within the
     # silhouettes hides that the mesh is made of flat faces.
-    light = np.zeros((len(faces.owner), 3), np.float32)
-    light[:, 0] = faces.shade
-    light[1:, 1] = 1
-    light[:, 2] = faces.weave
-    sampled = light[faces.index[::SUPERSAMPLING, ::SUPERSAMPLING]]
-    smooth = cv2.blur(sampled[..., :2], (3, 3))
-    cloth = crop(rng, texture_tiles(seed)["cloth"], height, width)
-    gain = smooth[..., 0] / np.maximum(smooth[..., 1], 0.05)
-    gain *= 1 + 0.25 * sampled[..., 2] * cloth
-    alpha = coloured[..., 3]
+    light = np.zeros_like(rgba)
+    light[:, 0] = np.clip(faces.shade * _LIGHT_UNIT, 0, 255)
+    light[1:, 1] = 255
+    light[:, 2] = faces.weave * 60
+    light = light.view(np.uint32)[:, 0].take(index[::step, ::step]).view(np.uint8)
+    light = light.reshape(*size[::-1], 4)
+    smooth = cv2.blur(light, (3, 3)).astype(np.float32)
+    gain = smooth[..., 0] / np.maximum(smooth[..., 1], 16) * (255 / _LIGHT_UNIT)
+    cloth = crop(rng, texture_tiles(seed)["cloth"], *size[::-1])
+    weave = cv2.multiply(light[..., 2], cloth, scale=1 / 128)  # 0 to twice as strong
+    gain *= 1 + (weave - smooth[..., 2]) * np.float32(1 / 255)
     front = cv2.multiply(coloured[..., :3], cv2.merge([gain] * 3), dtype=cv2.CV_8U)
-    behind = cv2.multiply(background, cv2.merge([255 - alpha] * 3), scale=1 / 255)
-    return cv2.add(front, behind)
+    part = image[top:bottom, left:right]
+    clear = cv2.merge([255 - coloured[..., 3]] * 3)
+    part[:] = cv2.add(front, cv2.multiply(part, clear, scale=1 / 255))
 
 
 def _photograph(rng, image, seed):
     """Exposure, colour cast, vignette, blur and sensor noise."""
     height, width = image.shape[:2]
-    gamma, contrast = rng.uniform(0.75, 1.35), rng.uniform(0.75, 1.15)
-    cast = rng.uniform(0.92, 1.08, 3)
-    levels = (np.arange(256)[:, None] / 255) ** gamma
-    levels = (levels - 0.5) * contrast + 0.5 + rng.uniform(-0.08, 0.08)
-    table = np.clip(levels * cast * 255, 0, 255).astype(np.uint8)[:, None, :]
-    image = cv2.LUT(image, table)
+    gamma, contrast = rng.uniform(0.65, 1.2), rng.uniform(0.75, 1.15)
+    levels = np.linspace(0, 1, 256)[:, None] ** gamma
+    levels = (levels - 0.5) * contrast + 0.5 + rng.uniform(-0.06, 0.1)
+    levels = levels * rng.uniform(0.92, 1.08, 3) * 255
+    image = cv2.LUT(image, np.clip(levels, 0, 255).astype(np.uint8)[:, None, :])
     if rng.random() < 0.3:
         y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
         x = np.linspace(-1, 1, width, dtype=np.float32)
-        fall = 1 - np.float32(rng.uniform(0.1, 0.35)) * (x * x + y * y)
-        image = cv2.multiply(image, cv2.merge([fall] * 3), dtype=cv2.CV_8U)
+        fall = 255 - np.float32(rng.uniform(25, 90)) * (x * x + y * y)
+        fall = cv2.merge([fall.astype(np.uint8)] * 3)
+        image = cv2.multiply(image, fall, scale=1 / 255)
     if rng.random() < 0.5:
         image = cv2.GaussianBlur(image, (3, 3), rng.uniform(0.3, 1.0))
     if rng.random() < 0.6:
         noise = crop(rng, texture_tiles(seed)["noise"], height, width)
-        strength = rng.uniform(0.02, 0.3)
-        image = cv2.addWeighted(image, 1, noise, strength, 0, dtype=cv2.CV_8U)
+        strength = rng.uniform(0.02, 0.25)
+        image = cv2.addWeighted(image, 1, noise, strength, -128 * strength)
     return image
 
 
@@ -212,7 +256,7 @@ def draw_scene(rng, scene, faces, seed):
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    background = draw_background(rng, scene.camera, seed)
-    background = _draw_shadows(background, scene)
-    image = _light_and_colour(rng, background, faces, seed)
+    image = draw_background(rng, scene.camera, seed)
+    _draw_shadows(image, scene)
+    _light_and_colour(rng, image, faces, seed)
     return _photograph(rng, image, seed)

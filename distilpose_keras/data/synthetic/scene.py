@@ -10,9 +10,14 @@ import numpy as np
 
 from distilpose_keras.data.synthetic.actions import sample_pose
 from distilpose_keras.data.synthetic.body import pose_body
+from distilpose_keras.data.synthetic.chance import choose
 from distilpose_keras.data.synthetic.clothing import sample_outfit
 from distilpose_keras.data.synthetic.objects import box, chair, plant, table
-from distilpose_keras.data.synthetic.skeleton import rotations, sample_physique
+from distilpose_keras.data.synthetic.skeleton import (
+    rotations,
+    sample_physique,
+    turn_about_y,
+)
 
 PEOPLE_ODDS = (0.50, 0.27, 0.14, 0.09)  # one to four people
 
@@ -97,13 +102,10 @@ def _sample_camera(rng, size):
     height, width = size
     focal = width * rng.uniform(0.9, 1.7)
     # How tall a person of 1.7 m is in the image; above 1 the border cuts them.
-    fraction = rng.choice(
-        (rng.uniform(0.35, 0.95), rng.uniform(0.9, 1.5)), p=(0.8, 0.2)
-    )
+    fraction = rng.uniform(*choose(rng, ((0.4, 0.95), (0.9, 1.5)), (0.8, 0.2)))
     distance = focal * 1.7 / (fraction * height)
-    eye = rng.choice(
-        (rng.uniform(1.2, 1.8), rng.uniform(0.3, 1.1), rng.uniform(1.9, 4.0)),
-        p=(0.6, 0.15, 0.25),
+    eye = rng.uniform(
+        *choose(rng, ((1.2, 1.8), (0.3, 1.1), (1.9, 4.0)), (0.6, 0.15, 0.25))
     )
     eye = min(eye, 0.9 + 0.9 * distance)
     look_at = rng.uniform(0.6, 1.1)
@@ -114,7 +116,7 @@ def _sample_camera(rng, size):
     # Axes of a level camera looking along world +z: x right is world -x, y down.
     level = np.diag((-1.0, -1.0, 1.0))
     tilt = rotations(np.array([[np.degrees(drop), 0, 0], [0, roll, 0]]))
-    rotation = tilt[1] @ tilt[0] @ level @ rotations(np.array([[0, 0, -yaw]]))[0]
+    rotation = tilt[1] @ tilt[0] @ level @ turn_about_y(-yaw)
     forward = rotation[2] * (1, 0, 1)
     position = -forward / np.linalg.norm(forward) * distance + (0, eye, 0)
     return Camera(rotation, position, focal, size), distance
@@ -124,7 +126,7 @@ def _facing(rng, camera):
     """Rotation about y that faces the camera, more or less."""
     towards = np.degrees(np.arctan2(camera.position[0], camera.position[2]))
     off = rng.normal(0, 45) if rng.random() < 0.6 else rng.uniform(-180, 180)
-    return rotations(np.array([[0, 0, towards + off]]))[0]
+    return turn_about_y(towards + off)
 
 
 def _sample_person(rng, camera, place):
@@ -152,7 +154,7 @@ def _places(rng, camera, distance):
     """Ground points of one to four people that do not stand in each other."""
     width = camera.size[1]
     places = [camera.ground_at(width * rng.uniform(0.2, 0.8), distance)]
-    for _ in range(rng.choice(4, p=PEOPLE_ODDS)):
+    for _ in range(choose(rng, range(4), PEOPLE_ODDS)):
         for _ in range(6):
             depth = distance * rng.uniform(0.75, 1.8)
             if rng.random() < 0.45:  # beside or behind somebody: they overlap

@@ -101,6 +101,14 @@ def _bone_tables():
 PARENTS, REFERENCE, JOINT_LIMITS, _AXIS_SIGNS = _bone_tables()
 
 
+# (19, 19): row b has ones at b and its ancestors, so that it sums offsets to origins.
+_ANCESTORS = np.eye(len(BONES))
+for _bone, _parent in enumerate(PARENTS):
+    if _parent >= 0:
+        _ANCESTORS[_bone] += _ANCESTORS[_parent]
+_OFFSETS = REFERENCE - REFERENCE[list(PARENTS)] * (np.array(PARENTS) >= 0)[:, None]
+
+
 @dataclass(frozen=True)
 class Physique:
     """How one person is built.
@@ -118,14 +126,9 @@ class Physique:
     belly: float
     bust: float
 
-    def rest_joints(self):
-        """(19, 3) bone origins of this person in the reference pose, in metres."""
-        joints = np.zeros_like(REFERENCE)
-        for bone, parent in enumerate(PARENTS):
-            if parent >= 0:
-                offset = (REFERENCE[bone] - REFERENCE[parent]) * self.scale[parent]
-                joints[bone] = joints[parent] + offset * self.stature
-        return joints
+    def offsets(self):
+        """(19, 3) bone origins seen from their parents' at rest, in metres."""
+        return _OFFSETS * self.scale[list(PARENTS)] * self.stature
 
 
 def _bones(*names):
@@ -199,6 +202,12 @@ def rotations(degrees_xzy):
     return matrices
 
 
+def turn_about_y(degrees):
+    """(3, 3) rotation about the vertical that turns +z towards +x."""
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
+
+
 def forward_kinematics(physique, pose):
     """Place the bones of a person in a pose.
 
@@ -210,15 +219,10 @@ def forward_kinematics(physique, pose):
         (19, 3, 3) orientations and (19, 3) origins of the bones, in metres, with the
         pelvis at the origin.
     """
-    rest = physique.rest_joints()
     local = rotations(pose.angles * _AXIS_SIGNS)
     orientations = np.empty_like(local)
-    origins = np.zeros_like(rest)
     orientations[0] = pose.root
-    for bone, parent in enumerate(PARENTS):
-        if parent >= 0:
-            orientations[bone] = orientations[parent] @ local[bone]
-            origins[bone] = origins[parent] + orientations[parent] @ (
-                rest[bone] - rest[parent]
-            )
-    return orientations, origins
+    for bone, parent in enumerate(PARENTS[1:], start=1):
+        np.matmul(orientations[parent], local[bone], out=orientations[bone])
+    offsets = orientations[list(PARENTS)] @ physique.offsets()[:, :, None]
+    return orientations, _ANCESTORS @ offsets[:, :, 0]
