@@ -1,0 +1,244 @@
+"""PoseDataset: what `fit` is given."""
+
+import math
+import threading
+
+import keras
+import numpy as np
+
+from distilpose_keras.data.batches import BatchMaker
+from distilpose_keras.data.epoch_plan import plan_epoch
+from distilpose_keras.data.images import ImageError
+from distilpose_keras.data.samples import SampleLoader
+from distilpose_keras.data.transforms import Augmentation
+from distilpose_keras.models.images import IMAGE_MEAN, IMAGE_STD
+
+CACHE_BYTES = 256 << 20  # decoded pictures held by all workers together, at most
+AHEAD = 256  # people prepared ahead of use, at least two batches
+
+
+class PoseDataset(keras.utils.PyDataset):
+    """Batches of person crops with target keypoints, for `fit` on every backend.
+
+    A batch is ``(images, targets)``: images (B, H, W, 3), and targets a dict of
+    ``keypoints`` (B, K, 2) in [0, 1] of the crop and ``weights`` (B, K, 1), 1 for a
+    labelled joint inside the crop and 0 for any other, float32. The last batch of an
+    epoch may be smaller.
+
+    What a batch holds follows from (seed, epoch, index) alone, whatever the number of
+    workers. The order is drawn anew in every epoch; `fit(..., shuffle=False)` asks for
+    the batches in that order, which lets workers prepare them ahead and decode a
+    picture once for all its people. Asked in another order, it gives the same
+    batches more slowly.
+
+    Worker processes start with the first batch and end with `close()`, with the
+    ``with`` block, with the data set itself or with the program, however it ends.
+
+    Example:
+
+        >>> people = load_people(*coco_paths("data/coco", "train"))
+        >>> with PoseDataset(people, batch_size=32, workers=4) as batches:
+        ...     distiller.fit(batches, epochs=300, shuffle=False)
+
+    Args:
+        people: PeopleIndex.
+        batch_size: people in a batch.
+        input_size: (height, width) of a crop.
+        augmentation: Augmentation; None for crops exactly as the boxes say.
+        shuffle: draw a new order in every epoch.
+        seed: of order and augmentation.
+        image_dtype: "float32" for images normalised by ImageNet's mean and standard
+            deviation, "uint8" for RGB 0..255, a quarter of the bytes, which the
+            trainers of this package normalise on the device.
+        skip_bad_images: put another person of the batch in the place of one whose
+            picture cannot be read, and record it in ``bad_images``; else stop.
+        appearance: callable of (images uint8, seed) that returns images uint8 of the
+            same shape, applied to whole batches; see `AppearanceAugmentation`.
+        drop_last: leave out a last batch that is smaller than the others.
+        workers: processes that prepare batches; with 1 the calling process does.
+
+    Attributes:
+        bad_images: dict of message by file of the pictures that were skipped.
+        failure: the exception that stopped the last batch, else None. TensorFlow
+            reports an error of its input as one of its own; this is the original.
+    """
+
+    def __init__(
+        self,
+        people,
+        *,
+        batch_size,
+        input_size=(256, 192),
+        augmentation=Augmentation(),  # noqa: B008 (immutable)
+        shuffle=True,
+        seed=0,
+        image_dtype="float32",
+        skip_bad_images=False,
+        appearance=None,
+        drop_last=False,
+        workers=1,
+    ):
+        """Prepare the first epoch; nothing is read yet."""
+        # Keras sees one worker: its own pool would not know the epoch.
+        super().__init__(workers=1, use_multiprocessing=False)
+        if image_dtype not in ("float32", "uint8"):
+            raise ValueError(
+                f"image_dtype must be 'float32' or 'uint8'. Received: {image_dtype!r}"
+            )
+        if batch_size < 1 or workers < 1:
+            raise ValueError(
+                "batch_size and workers must be at least 1. "
+                f"Received: {batch_size} and {workers}"
+            )
+        if len(people) < (batch_size if drop_last else 1):
+            raise ValueError(f"no batch can be made. Received: {people.summary()}")
+        self.people = people
+        self.batch_size = batch_size
+        self.image_dtype = image_dtype
+        self.skip_bad_images = skip_bad_images
+        self.bad_images = {}
+        self.failure = None
+        self._shuffle = shuffle
+        self._drop_last = drop_last
+        self._appearance = appearance
+        self._seed = seed
+        loader = SampleLoader(
+            people.schema,
+            tuple(input_size),
+            augmentation or Augmentation.none(),
+            seed,
+            CACHE_BYTES // workers,
+        )
+        self._maker = BatchMaker(people, loader, workers)
+        self._lock = threading.Lock()
+        self._epoch = 0
+        self._running = False
+        self._plan = None
+        self._last = -1
+        self._pending = {}
+
+    def __len__(self):
+        """Return the number of batches in an epoch."""
+        batches = len(self.people) / self.batch_size
+        return math.floor(batches) if self._drop_last else math.ceil(batches)
+
+    @property
+    def epoch(self):
+        """Number of the epoch that batches are of."""
+        return self._epoch
+
+    def set_epoch(self, epoch):
+        """Continue with the batches of an epoch, as after a resumed training."""
+        with self._lock:
+            self._epoch = epoch
+            self._running = False
+            self._forget()
+
+    def on_epoch_begin(self):
+        """Note that batches of the current epoch are being used (called by Keras)."""
+        self._running = True
+
+    def on_epoch_end(self):
+        """Go to the next epoch if one was begun (Keras also calls before the first)."""
+        with self._lock:
+            if self._running:
+                self._running = False
+                self._epoch += 1
+                self._forget()
+
+    def __getitem__(self, index):
+        """Return the batch at a position of the current epoch.
+
+        Raises:
+            ImageError: naming the file, if a picture cannot be read and
+                ``skip_bad_images`` is off, or none of the batch can.
+            IndexError: if there is no such batch.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"batch must be in [0, {len(self)}). Received: {index}")
+        try:
+            with self._lock:
+                epoch, job = self._epoch, self._take(index)
+            return self._finish(job, (self._seed, epoch, index))
+        except Exception as error:
+            self.failure = error
+            raise
+
+    def close(self):
+        """End the worker processes; they start again if another batch is asked for."""
+        with self._lock:
+            self._forget()
+            self._maker.close()
+
+    def __enter__(self):
+        """Return the data set."""
+        return self
+
+    def __exit__(self, *_):
+        """End the worker processes."""
+        self.close()
+
+    def _forget(self):
+        """Drop the order of the epoch and what was prepared in it."""
+        self._plan = None
+        self._last = -1
+        self._forget_pending()
+
+    def _forget_pending(self):
+        for job in self._pending.values():
+            job.cancel()
+        self._pending.clear()
+
+    def _take(self, index):
+        """Return the job of a batch, started now if not before, and start the next."""
+        in_order = index in (0, self._last + 1)
+        self._last = index
+        if not in_order:
+            self._forget_pending()
+        job = self._pending.pop(index, None) or self._start(index, in_order)
+        if in_order and self._maker.works_ahead:
+            ahead = index + max(2, AHEAD // self.batch_size)
+            for following in range(index + 1, min(ahead + 1, len(self))):
+                if following not in self._pending:
+                    self._pending[following] = self._start(following, in_order)
+        return job
+
+    def _start(self, index, in_order):
+        """Begin a batch of the current epoch."""
+        if self._plan is None:
+            self._plan = plan_epoch(
+                self.people.image_index,
+                seed=self._seed,
+                epoch=self._epoch,
+                shuffle=self._shuffle,
+                batch_size=self.batch_size,
+            )
+        chosen = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        keep = self._plan.keep[chosen] & in_order
+        return self._maker.start(self._plan.order[chosen], keep, self._epoch)
+
+    def _finish(self, job, seed):
+        """Wait for a job and make it a batch."""
+        arrays, errors = job.result()
+        if errors:
+            self._replace_bad(job.indices, arrays, errors)
+        images = arrays.images
+        if self._appearance is not None:
+            images = self._appearance(images, seed)
+        if self.image_dtype == "float32":
+            images = images.astype(np.float32)
+            images -= np.float32(IMAGE_MEAN) * 255
+            images /= np.float32(IMAGE_STD) * 255
+        return images, {"keypoints": arrays.keypoints, "weights": arrays.weights}
+
+    def _replace_bad(self, indices, arrays, errors):
+        """Put the next good sample in the place of each bad one, or stop."""
+        good = np.setdiff1d(np.arange(len(indices)), list(errors))
+        if not self.skip_bad_images or not len(good):
+            raise ImageError(errors[min(errors)])
+        for slot, message in errors.items():
+            image = self.people.image_index[indices[slot]]
+            self.bad_images[str(self.people.image_path(image))] = message
+            source = good[np.searchsorted(good, slot) % len(good)]
+            for array in arrays:
+                array[slot] = array[source]

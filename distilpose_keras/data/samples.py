@@ -1,0 +1,205 @@
+"""Makes training samples: a person's crop, target keypoints and weights.
+
+Nothing here needs Keras: data worker processes import this module and little else.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from distilpose_keras.data.codecs import encode_regression
+from distilpose_keras.data.images import ImageError, read_reduced_image
+from distilpose_keras.data.transforms import (
+    Augmentation,
+    affine_matrix,
+    augment_pose,
+    box_to_center_scale,
+    transform_points,
+    warp,
+)
+from distilpose_keras.keypoints import KeypointSchema
+
+
+class SampleRequest(NamedTuple):
+    """Some people to make samples of.
+
+    Attributes:
+        indices: (n,) their positions in the data set; seeds the augmentation.
+        paths: n picture files.
+        boxes_xywh: (n, 4) pixels.
+        keypoints: (n, K, 2) pixels.
+        visibility: (n, K).
+        keep: (n,) bool: the picture will be wanted again soon.
+    """
+
+    indices: np.ndarray
+    paths: list[str]
+    boxes_xywh: np.ndarray
+    keypoints: np.ndarray
+    visibility: np.ndarray
+    keep: np.ndarray
+
+
+class SampleArrays(NamedTuple):
+    """A batch of B samples.
+
+    Attributes:
+        images: (B, H, W, 3) uint8 RGB.
+        keypoints: (B, K, 2) float32 in [0, 1] of the crop.
+        weights: (B, K, 1) float32.
+    """
+
+    images: np.ndarray
+    keypoints: np.ndarray
+    weights: np.ndarray
+
+    @classmethod
+    def empty(cls, count, input_size, num_keypoints):
+        """Return unfilled arrays for ``count`` samples."""
+        return cls(
+            np.empty((count, *input_size, 3), np.uint8),
+            np.empty((count, num_keypoints, 2), np.float32),
+            np.empty((count, num_keypoints, 1), np.float32),
+        )
+
+
+class ImageCache:
+    """Holds decoded pictures until the last of their people has been cropped.
+
+    Args:
+        limit_bytes: the least recently used picture goes when there are more.
+    """
+
+    def __init__(self, limit_bytes):
+        """Start empty."""
+        self._limit = limit_bytes
+        self._size = 0
+        self._images = OrderedDict()
+
+    def read(self, path, reduction, keep):
+        """Return a picture and its reduction, from memory if it is there.
+
+        Args:
+            path: the file.
+            reduction: 1, 2, 4 or 8, as for `read_reduced_image`.
+            keep: hold the picture for another person.
+        """
+        key = (path, reduction)
+        found = self._images.pop(key, None)
+        if found is not None:
+            self._size -= found[0].nbytes
+        else:
+            found = read_reduced_image(path, reduction)
+        if keep:
+            self._images[key] = found
+            self._size += found[0].nbytes
+            while self._size > self._limit:
+                _, (image, _) = self._images.popitem(last=False)
+                self._size -= image.nbytes
+        return found
+
+
+@dataclass
+class SampleLoader:
+    """Makes samples; the same ones wherever and in whatever order it is asked to.
+
+    Attributes:
+        schema: KeypointSchema of the people.
+        input_size: (height, width) of a crop.
+        augmentation: Augmentation.
+        seed: with the epoch and a person's position, seeds that person's augmentation.
+        cache_bytes: decoded pictures to hold.
+    """
+
+    schema: KeypointSchema
+    input_size: tuple[int, int]
+    augmentation: Augmentation
+    seed: int
+    cache_bytes: int
+    _cache: ImageCache = field(init=False, repr=False)
+
+    def __post_init__(self):
+        """Open the cache."""
+        self._cache = ImageCache(self.cache_bytes)
+
+    def load(self, request, epoch, arrays, slots):
+        """Fill samples into arrays.
+
+        Args:
+            request: SampleRequest of n people.
+            epoch: number of the epoch.
+            arrays: SampleArrays to write to.
+            slots: n positions in the arrays.
+
+        Returns:
+            dict of slot to message for the people whose picture cannot be read.
+        """
+        errors = {}
+        # People of one picture in a row: it is decoded once even if none is kept.
+        order = sorted(range(len(slots)), key=request.paths.__getitem__)
+        for n, following in zip(order, [*order[1:], None], strict=True):
+            same = (
+                following is not None and request.paths[n] == request.paths[following]
+            )
+            try:
+                self._load_one(
+                    request, n, epoch, same or bool(request.keep[n]), arrays, slots[n]
+                )
+            except ImageError as error:
+                errors[int(slots[n])] = str(error)
+        return errors
+
+    def _load_one(self, request, n, epoch, keep, arrays, slot):
+        """Fill the sample of one person."""
+        box, visibility = request.boxes_xywh[n], request.visibility[n]
+        rng = np.random.default_rng((self.seed, epoch, int(request.indices[n])))
+        center, scale = box_to_center_scale(box, input_size=self.input_size)
+        center, scale, rotation, flip = augment_pose(
+            rng,
+            center,
+            scale,
+            request.keypoints[n],
+            visibility,
+            box,
+            self.schema,
+            self.augmentation,
+            input_size=self.input_size,
+        )
+        matrix = affine_matrix(
+            center, scale, rotation, output_size=self.input_size, flip=flip
+        )
+        reduction = affordable_reduction(matrix)
+        image, reduction = self._cache.read(request.paths[n], reduction, keep)
+        arrays.images[slot] = warp(
+            image, reduced_matrix(matrix, reduction), self.input_size
+        )
+        points = transform_points(request.keypoints[n], matrix)
+        if flip:
+            points = points[self.schema.flip_permutation]
+            visibility = visibility[self.schema.flip_permutation]
+        arrays.keypoints[slot], arrays.weights[slot] = encode_regression(
+            points, visibility, self.input_size
+        )
+
+
+def affordable_reduction(matrix):
+    """Return how much smaller a picture may be decoded for a crop: 1, 2, 4 or 8.
+
+    Two decoded pixels are left for every pixel of the crop along each axis, so that
+    bilinear sampling sees no less than it did.
+
+    Args:
+        matrix: (2, 3) from source to crop pixels.
+    """
+    zoom = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    return next((factor for factor in (8, 4, 2) if 2 * zoom * factor <= 1), 1)
+
+
+def reduced_matrix(matrix, reduction):
+    """Return the (2, 3) matrix from the pixels of a reduced picture to crop pixels."""
+    linear = matrix[:, :2] * reduction
+    # Pixel 0 of the reduced picture covers pixels 0 to reduction - 1.
+    shift = matrix[:, 2] + matrix[:, :2].sum(axis=1) * (reduction - 1) / 2
+    return np.concatenate([linear, shift[:, None]], axis=1)
