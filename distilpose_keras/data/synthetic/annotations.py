@@ -24,11 +24,11 @@ _COVER = {
     "nose": 0.012,
     "eye": 0.010,
     "ear": 0.016,
-    "shoulder": 0.060,
-    "elbow": 0.040,
+    "shoulder": 0.070,
+    "elbow": 0.045,
     "wrist": 0.032,
-    "hip": 0.095,
-    "knee": 0.055,
+    "hip": 0.125,
+    "knee": 0.065,
     "ankle": 0.045,
 }
 _COVERS = np.array([_COVER[name.split("_")[-1]] for name in COCO_17.names])
@@ -92,7 +92,7 @@ def _turned_away(scene):
 
 def silhouettes(scene, faces):
     """(P, H, W) uint8: the pixels where each person is what the picture shows."""
-    owner = faces.owner[faces.index[::SUPERSAMPLING, ::SUPERSAMPLING]]
+    owner = faces.owner.take(faces.index[::SUPERSAMPLING, ::SUPERSAMPLING])
     return (owner == np.arange(len(scene.people))[:, None, None]).astype(np.uint8)
 
 

@@ -226,7 +226,7 @@ def body_template():
     # Each half of the hem follows its own thigh, the waistband the pelvis.
     left = vertices[:, 0] >= 0
     other[skirt] = np.where(left[skirt], BONE["left_thigh"], BONE["right_thigh"])
-    share[skirt] = np.interp(-vertices[skirt, 1], (-0.04, 0.10), (0.0, 0.85))
+    share[skirt] = np.interp(-vertices[skirt, 1], (-0.06, 0.07), (0.0, 0.92))
     return BodyTemplate(
         vertices=vertices,
         centres=np.concatenate(builder.centres),
@@ -316,16 +316,17 @@ def pose_body(physique, pose, thickness, turn):
     orientations, origins = forward_kinematics(physique, pose)
     orientations = turn @ orientations
     origins = origins @ turn.T
-    # One affine map per bone: reference body -> scaled -> posed.
+    # One affine map per bone: reference body -> scaled -> posed. Rows are the images
+    # of x, y, z and the offset.
     scaled = orientations * (physique.scale * physique.stature)[:, None, :]
-    maps = np.empty((len(BONES), 3, 4), np.float32)
-    maps[:, :, :3] = scaled
-    maps[:, :, 3] = origins - np.einsum("bij,bj->bi", scaled, REFERENCE)
-    vertices = _shaped(physique, thickness).astype(np.float32)
+    maps = np.empty((len(BONES), 4, 3), np.float32)
+    maps[:, :3] = scaled.transpose(0, 2, 1)
+    maps[:, 3] = origins - (scaled @ REFERENCE[:, :, None])[:, :, 0]
     blended = maps[template.bone]
     shared, share = template.shared, template.share[template.shared, None, None]
     blended[shared] += share * (maps[template.other[shared]] - blended[shared])
-    vertices = (blended[:, :, :3] @ vertices[:, :, None] + blended[:, :, 3:])[:, :, 0]
+    x, y, z = _shaped(physique, thickness).astype(np.float32).T[:, :, None]
+    vertices = x * blended[:, 0] + y * blended[:, 1] + z * blended[:, 2] + blended[:, 3]
     keypoints = origins[_KEYPOINT_BONES] + np.einsum(
         "kij,kj->ki", scaled[_KEYPOINT_BONES], _KEYPOINT_OFFSETS
     )

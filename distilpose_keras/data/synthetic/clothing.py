@@ -200,6 +200,8 @@ class _Tailor:
         self._cover("hair", hair)
         self._cover("long_hair", hair)
         self._cover("head", hair, covered)
+        # The scalp deep under the hair is never seen.
+        self.worn &= ~(faces["head"] & covered & (height > hairline + 0.025))
         self._cover("brow", self._material(colour * 0.8, 0))
         if style == "cap":
             cap = self._material(sample_colour(rng), 0.4)

@@ -104,18 +104,23 @@ def table(rng, place, turn):
 
 
 def plant(rng, place, turn):
-    """A bush or a potted plant: a heap of leaves."""
-    height = rng.uniform(0.4, 1.6)
-    count = 60
-    stem = rng.uniform(0, 1, count) ** 0.7 * height
-    spread = 0.12 + 0.25 * height * np.sin(np.pi * np.clip(stem / height, 0.1, 0.95))
-    around = rng.uniform(0, 2 * np.pi, count)
-    middle = np.stack([np.cos(around) * spread, stem, np.sin(around) * spread], 1)
-    faces = middle[:, None] + rng.normal(0, 0.08, (count, 4, 3))
-    green = np.array((70, 120, 50)) * rng.uniform(0.4, 1.3)
-    return _assemble(
-        [Solid(faces, green * rng.uniform(0.6, 1.3, (count, 1)))], turn, place
+    """A bush or a potted plant: a heap of leaves at a place (3,) on the ground."""
+    height, count = rng.uniform(0.4, 1.7), 110
+    stem = rng.uniform(0, 1, count) ** 0.7
+    spread = (0.05 + 0.3 * height * np.sin(np.pi * np.clip(stem, 0.1, 0.95))) * (
+        rng.uniform(0.3, 1, count) ** 0.5
     )
+    around = rng.uniform(0, 2 * np.pi, count)
+    middle = np.stack(
+        [np.cos(around) * spread, stem * height, np.sin(around) * spread], 1
+    )
+    # A leaf is a diamond: twice as long as wide, pointing anywhere.
+    length = rng.normal(0, 0.055, (count, 1, 3))
+    width = np.cross(length[:, 0], rng.normal(0, 0.4, (count, 3)))[:, None]
+    faces = middle[:, None] + np.concatenate([length, width, -length, -width], 1)
+    green = np.array((70, 120, 50)) * rng.uniform(0.4, 1.3) + rng.normal(0, 12, 3)
+    shade = rng.uniform(0.6, 1.3, (count, 1))
+    return _assemble([Solid(faces, green * shade)], turn, place)
 
 
 def chair(rng, place, turn, height, stature):

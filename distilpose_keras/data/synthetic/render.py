@@ -210,7 +210,8 @@ def _light_and_colour(rng, image, faces, seed):
     light[:, 2] = faces.weave * 60
     light = light.view(np.uint32)[:, 0].take(index[::step, ::step]).view(np.uint8)
     light = light.reshape(*size[::-1], 4)
-    smooth = cv2.blur(light, (3, 3)).astype(np.float32)
+    blur = 1 + 2 * max(1, round(image.shape[1] / 300))
+    smooth = cv2.blur(light, (blur, blur)).astype(np.float32)
     gain = smooth[..., 0] / np.maximum(smooth[..., 1], 16) * (255 / _LIGHT_UNIT)
     cloth = crop(rng, texture_tiles(seed)["cloth"], *size[::-1])
     weave = cv2.multiply(light[..., 2], cloth, scale=1 / 128)  # 0 to twice as strong

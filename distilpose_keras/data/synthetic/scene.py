@@ -102,7 +102,7 @@ def _sample_camera(rng, size):
     height, width = size
     focal = width * rng.uniform(0.9, 1.7)
     # How tall a person of 1.7 m is in the image; above 1 the border cuts them.
-    fraction = rng.uniform(*choose(rng, ((0.4, 0.95), (0.9, 1.5)), (0.8, 0.2)))
+    fraction = rng.uniform(*choose(rng, ((0.45, 1.0), (0.9, 1.7)), (0.72, 0.28)))
     distance = focal * 1.7 / (fraction * height)
     eye = rng.uniform(
         *choose(rng, ((1.2, 1.8), (0.3, 1.1), (1.9, 4.0)), (0.6, 0.15, 0.25))
@@ -110,9 +110,9 @@ def _sample_camera(rng, size):
     eye = min(eye, 0.9 + 0.9 * distance)
     look_at = rng.uniform(0.6, 1.1)
     drop = np.arctan2(eye - look_at, distance)
-    drop += np.arctan2((0.5 - rng.normal(0.52, 0.06)) * height, focal)
+    drop += np.arctan2((0.5 - rng.normal(0.52, 0.09)) * height, focal)
     yaw = rng.uniform(0, 360)
-    roll = rng.normal(0, 2.5) if rng.random() < 0.85 else rng.normal(0, 12)
+    roll = rng.normal(0, 2) if rng.random() < 0.9 else rng.normal(0, 12)
     # Axes of a level camera looking along world +z: x right is world -x, y down.
     level = np.diag((-1.0, -1.0, 1.0))
     tilt = rotations(np.array([[np.degrees(drop), 0, 0], [0, roll, 0]]))
