@@ -40,6 +40,9 @@ class PoseDataset(keras.utils.PyDataset):
         >>> with PoseDataset(people, batch_size=32, workers=4) as batches:
         ...     distiller.fit(batches, epochs=300, shuffle=False)
 
+    The epoch advances when Keras has used every batch. To tie it to the count of `fit`,
+    call `set_epoch` from a callback's ``on_epoch_begin``.
+
     Args:
         people: PeopleIndex.
         batch_size: people in a batch.
@@ -113,6 +116,7 @@ class PoseDataset(keras.utils.PyDataset):
         self._lock = threading.Lock()
         self._epoch = 0
         self._running = False
+        self._asked = set()
         self._plan = None
         self._last = -1
         self._pending = {}
@@ -128,21 +132,27 @@ class PoseDataset(keras.utils.PyDataset):
         return self._epoch
 
     def set_epoch(self, epoch):
-        """Continue with the batches of an epoch, as after a resumed training."""
+        """Make the batches of this epoch the next ones, as after a resumed training."""
         with self._lock:
-            self._epoch = epoch
-            self._running = False
-            self._forget()
+            self._asked.clear()
+            if epoch != self._epoch:
+                self._epoch = epoch
+                self._forget()
 
     def on_epoch_begin(self):
-        """Note that batches of the current epoch are being used (called by Keras)."""
+        """Note that batches are being used, not looked at (called by Keras)."""
         self._running = True
 
     def on_epoch_end(self):
-        """Go to the next epoch if one was begun (Keras also calls before the first)."""
+        """Go to the next epoch if all batches of this one were used.
+
+        Keras also calls this before the first epoch, and JAX and PyTorch after one
+        batch that is only looked at.
+        """
         with self._lock:
-            if self._running:
-                self._running = False
+            self._running = False
+            if len(self._asked) == len(self):
+                self._asked.clear()
                 self._epoch += 1
                 self._forget()
 
@@ -158,6 +168,8 @@ class PoseDataset(keras.utils.PyDataset):
             raise IndexError(f"batch must be in [0, {len(self)}). Received: {index}")
         try:
             with self._lock:
+                if self._running:
+                    self._asked.add(index)
                 epoch, job = self._epoch, self._take(index)
             return self._finish(job, (self._seed, epoch, index))
         except Exception as error:
