@@ -1,0 +1,226 @@
+"""Published PyTorch parameters to Keras weights and back, by name and without rest.
+
+A layer is named after the published module, with ``-`` for ``.``, so that every Keras
+variable has exactly one PyTorch key: ``backbone-layer1-0-conv1/kernel`` is
+``backbone.layer1.0.conv1.weight``. Only layouts differ; `_to_torch` has them all.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from distilpose_keras.models.build import PoseModel, load_model
+from distilpose_keras.models.checkpoint_files import (
+    read_state_dict,
+    without_module_prefix,
+)
+from distilpose_keras.models.layers import sine_position_code
+
+PARAMETER_NAMES = {  # Keras variable: PyTorch parameter of the same module
+    "kernel": "weight",
+    "bias": "bias",
+    "gamma": "weight",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+    "keypoint_token": "keypoint_token",
+}
+POSITION_KEY = "pos_embedding"  # computed from the sizes, but stored by PyTorch
+IGNORED_SUFFIX = "num_batches_tracked"
+BACKBONE = "backbone."
+
+
+@dataclass(frozen=True)
+class ConversionReport:
+    """What a conversion took.
+
+    Attributes:
+        filled: PyTorch keys that filled a weight.
+        kept: keys of the model's weights that were left as they were.
+        unused: keys of the source that were not used.
+    """
+
+    filled: tuple[str, ...]
+    kept: tuple[str, ...]
+    unused: tuple[str, ...]
+
+    def __str__(self):
+        """Return one line of counts."""
+        return (
+            f"filled {len(self.filled)} weights, kept {len(self.kept)}, "
+            f"left {len(self.unused)} of the source unused"
+        )
+
+
+def torch_keys(model):
+    """Return a dict from PyTorch key to (layer, variable), for every weight."""
+    keys = {}
+    for layer in model.layers:
+        for variable in layer.variables:
+            module = layer.name.replace("-", ".")
+            keys[f"{module}.{PARAMETER_NAMES[variable.name]}"] = (layer, variable)
+    return keys
+
+
+def state_dict(model):
+    """Return the weights of a `PoseModel` as the published implementation names them.
+
+    Returns:
+        dict from PyTorch key to an array in PyTorch's layout.
+    """
+    return {
+        key: _to_torch(layer, variable.name, keras.ops.convert_to_numpy(variable))
+        for key, (layer, variable) in torch_keys(model).items()
+    }
+
+
+def load_checkpoint(model, path_or_state_dict, *, backbone_only=False):
+    """Fill a model from a published checkpoint, completely or not at all.
+
+    Args:
+        model: `PoseModel` whose weights are replaced.
+        path_or_state_dict: a checkpoint file (see `read_state_dict`), or a dict from
+            PyTorch key to array.
+        backbone_only: fill the backbone and ignore the keys of any head. Keys may
+            lack the ``backbone.`` prefix, as in ImageNet checkpoints; keys of stages
+            that the model has not are reported as unused.
+
+    Returns:
+        A `ConversionReport`.
+
+    Raises:
+        ValueError: one line that lists the missing, unread and misshapen keys. The
+            model is unchanged.
+    """
+    if isinstance(path_or_state_dict, dict):
+        origin = "state dict"
+        state = without_module_prefix(path_or_state_dict, origin)
+    else:
+        state, origin = read_state_dict(path_or_state_dict), path_or_state_dict
+    state = {k: v for k, v in state.items() if not k.endswith(IGNORED_SUFFIX)}
+    wanted = torch_keys(model)
+    kept, positions = [], []
+    if backbone_only:
+        state = _with_backbone_prefix(state)
+        kept = [key for key in wanted if not key.startswith(BACKBONE)]
+        wanted = {k: v for k, v in wanted.items() if k.startswith(BACKBONE)}
+        unread = []
+    else:
+        positions = _check_positions(model, state, origin)
+        unread = [key for key in state if key not in wanted and key not in positions]
+    _check(wanted, state, unread, origin, model.name)
+    for key, (layer, variable) in wanted.items():
+        variable.assign(_from_torch(layer, variable, state[key]))
+    return ConversionReport(
+        filled=tuple(wanted),
+        kept=tuple(kept),
+        unused=tuple(key for key in state if key not in {*wanted, *positions}),
+    )
+
+
+def init_backbone_from(model, source):
+    """Start a model's backbone from another model's, such as its teacher's.
+
+    The published DistilPose-L starts from the first three stages of its teacher's
+    HRNet; an ImageNet checkpoint does as well.
+
+    Args:
+        model: `PoseModel` whose backbone is filled; its head stays as it is.
+        source: a `PoseModel`, a ``.keras`` file or a checkpoint file.
+
+    Returns:
+        A `ConversionReport`.
+
+    Raises:
+        ValueError: if the source lacks a weight of the backbone, or has it in another
+            shape.
+    """
+    if not isinstance(source, PoseModel):
+        if Path(source).suffix != ".keras":
+            return load_checkpoint(model, source, backbone_only=True)
+        source = load_model(source)
+    return load_checkpoint(model, state_dict(source), backbone_only=True)
+
+
+def _with_backbone_prefix(state):
+    """Name the keys of a bare backbone as those of a pose model are."""
+    if any(key.startswith(BACKBONE) for key in state):
+        return state
+    return {BACKBONE + key: value for key, value in state.items()}
+
+
+def _check_positions(model, state, origin):
+    """Return the keys of stored position codes, which need no loading.
+
+    Raises:
+        ValueError: if one is not the code that the model computes.
+    """
+    config = model.pose_config
+    if not config.has_tokens:
+        return []
+    keys = [key for key in state if key.endswith(f".{POSITION_KEY}")]
+    code = sine_position_code(*config.patch_grid, config.token_dim)[None]
+    for key in keys:
+        shape = tuple(state[key].shape)
+        if shape != code.shape or not np.allclose(state[key], code, atol=1e-4):
+            raise ValueError(
+                f"{key} is not the 2D sine code {code.shape} that {model.name} uses: "
+                f"{origin}. Received: {shape}"
+            )
+    return keys
+
+
+def _check(wanted, state, unread, origin, name):
+    """Raise one error that lists everything that does not fit."""
+    problems = []
+    missing = [key for key in wanted if key not in state]
+    if missing:
+        problems.append(f"{len(missing)} missing: {', '.join(missing)}")
+    if unread:
+        problems.append(f"{len(unread)} unread: {', '.join(unread)}")
+    misshapen = []
+    for key, (layer, variable) in wanted.items():
+        if key in state:
+            expected = _torch_shape(layer, variable)
+            if tuple(state[key].shape) != expected:
+                misshapen.append(f"{key} {tuple(state[key].shape)} for {expected}")
+    if misshapen:
+        problems.append(f"{len(misshapen)} of the wrong shape: {', '.join(misshapen)}")
+    if problems:
+        raise ValueError(
+            f"{origin} does not fit {name} ({len(wanted)} weights): "
+            f"{'; '.join(problems)}"
+        )
+
+
+def _is_patch_embedding(layer):
+    """Whether a convolution stands for PyTorch's linear map of flattened patches."""
+    return layer.name.endswith("patch_to_embedding")
+
+
+def _to_torch(layer, name, value):
+    """Bring a Keras weight into PyTorch's layout."""
+    if name != "kernel":
+        return value
+    if _is_patch_embedding(layer):  # (row, column, channel, out) -> (out, patch)
+        return value.reshape(-1, value.shape[-1]).T
+    if value.ndim == 4:  # HWIO -> OIHW; transposed convolutions HWOI -> IOHW
+        return value.transpose(3, 2, 0, 1)
+    return value.T
+
+
+def _torch_shape(layer, variable):
+    """The shape that a weight has in PyTorch."""
+    return _to_torch(layer, variable.name, np.empty(tuple(variable.shape), "i1")).shape
+
+
+def _from_torch(layer, variable, value):
+    """Bring a PyTorch parameter of the right shape into Keras' layout."""
+    value = np.asarray(value, "float32")
+    if variable.name != "kernel":
+        return value
+    if _is_patch_embedding(layer):
+        return value.T.reshape(tuple(variable.shape))
+    return value.transpose(2, 3, 1, 0) if value.ndim == 4 else value.T

@@ -1,0 +1,38 @@
+"""The published models' parameters, as `recipe` regenerates them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import recipe
+
+MODELS = Path(__file__).resolve().parents[1] / "data" / "parity" / "models"
+OUTPUT_NAMES = {
+    "score": "scores",
+    "sigma": "sigmas",
+    "kpt_token": "keypoint_tokens",
+    "vis_token": "visual_tokens",
+}
+
+
+def description(name):
+    """Counts and state_dict keys of a published model."""
+    return json.loads((MODELS / f"{name}.json").read_text())
+
+
+def state_dict(name):
+    """The published model's parameters that are not computed."""
+    return {
+        key: recipe.fill(key, shape)
+        for key, shape, kind in description(name)["state_dict"]
+        if kind == "filled"
+    }
+
+
+def outputs(name):
+    """The published model's outputs under our names."""
+    with np.load(MODELS / f"{name}.npz") as arrays:
+        arrays = dict(arrays)
+    prediction = arrays.pop("pred")
+    kind = "heatmaps" if prediction.ndim == 4 else "keypoints"
+    return {kind: prediction, **{OUTPUT_NAMES[k]: v for k, v in arrays.items()}}

@@ -1,0 +1,233 @@
+"""Models: published counts and outputs, files, errors."""
+
+import json
+import subprocess
+import sys
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+import recipe
+
+from distilpose_keras.keypoints import KeypointSchema
+from distilpose_keras.models import configs
+from distilpose_keras.models.build import build_model, load_model, normalize_images
+from distilpose_keras.models.checkpoints import load_checkpoint
+from tests.models import reference
+
+QUICK = ("distilpose_s", "tokenpose_stemnet")
+SLOW = (
+    "distilpose_l",
+    "tokenpose_hrnet_w48",
+    "tokenpose_hrnet_w48_stage3",
+    "simple_baseline_resnet50",
+    "simple_baseline_resnet101",
+    "simple_baseline_resnet152",
+    "hrnet_w32",
+    "hrnet_w48",
+    "deeppose_resnet50",
+)
+PUBLISHED = [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_weights_give_the_published_outputs(name):
+    model = build_model(name)
+    load_checkpoint(model, reference.state_dict(name))
+    outputs = model(recipe.images(2, seed=7), training=False)
+    trainable = sum(np.prod(v.shape) for v in model.trainable_variables)
+    assert trainable == reference.description(name)["trainable_params"]
+    for key, expected in reference.outputs(name).items():
+        actual = keras.ops.convert_to_numpy(outputs[key])[: len(expected)]
+        error = np.abs(actual - expected).max() / expected.std()
+        assert error < 1e-3, f"{key}: {error:.1e} of its standard deviation"
+
+
+def tiny(head="token_regression", **settings):
+    """A model that builds in a fraction of a second."""
+    return build_model(
+        "demo_student" if head == "token_regression" else "demo_teacher",
+        **{
+            "input_size": (32, 24),
+            "stem_width": 8,
+            "stem_blocks": 1,
+            "stem_block_width": 4,
+            "token_dim": 16,
+            "token_layers": 2,
+            "token_heads": 2,
+            "heatmap_hidden": 8,
+            **settings,
+        },
+    )
+
+
+@pytest.mark.backend
+def test_a_student_and_a_teacher_return_the_documented_outputs():
+    student, teacher = tiny(), tiny("token_heatmap")
+    images = np.zeros((2, 32, 24, 3), "float32")
+    tokens = {"keypoint_tokens": (2, 17, 16), "visual_tokens": (2, 4, 16)}
+    shapes = {k: tuple(v.shape) for k, v in student(images).items()}
+    assert shapes == {
+        "keypoints": (2, 17, 2),
+        "scores": (2, 17, 1),
+        "sigmas": (2, 17, 2),
+        **tokens,
+    }
+    assert not student.is_teacher
+    shapes = {k: tuple(v.shape) for k, v in teacher(images).items()}
+    assert shapes == {"heatmaps": (2, 17, 8, 6), **tokens}
+    assert teacher.is_teacher
+
+
+def test_one_sigma_is_shared_by_x_and_y():
+    images = recipe.images(2, height=32, width=24)
+    one, two = tiny(num_sigmas=1), tiny(num_sigmas=2)
+    assert two.count_params() - one.count_params() == 16 + 1  # one output of the head
+    sigmas = keras.ops.convert_to_numpy(one(images)["sigmas"])
+    assert sigmas.shape == (2, 17, 2)
+    np.testing.assert_array_equal(sigmas[..., 0], sigmas[..., 1])
+    sigmas = keras.ops.convert_to_numpy(two(images)["sigmas"])
+    assert np.abs(sigmas[..., 0] - sigmas[..., 1]).min() > 0
+
+
+@pytest.mark.slow
+def test_deeppose_with_confidence_has_three_more_outputs_per_keypoint():
+    published = build_model("deeppose_resnet50", input_size=(64, 64))
+    distilled = build_model("deeppose_resnet50_distilled", input_size=(64, 64))
+    extra = distilled.count_params() - published.count_params()
+    assert extra == 17 * 3 * (2048 + 1)
+    assert set(distilled.output) == {"keypoints", "scores", "sigmas"}
+    scores = published(np.zeros((1, 64, 64, 3), "float32"))["scores"]
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(scores), 1)
+
+
+def test_normalized_images_have_the_statistics_of_torchvision():
+    # (value / 255 - mean) / std of torchvision's published transforms, by hand
+    images = np.array([[[[0, 128, 255]]]], "uint8")
+    expected = [-2.1179039, 0.20518212, 2.64]
+    actual = keras.ops.convert_to_numpy(normalize_images(images))
+    assert actual.dtype == np.float32
+    np.testing.assert_allclose(actual[0, 0, 0], expected, rtol=1e-5)
+
+
+@pytest.mark.backend
+def test_mixed_precision_keeps_predictions_in_float32():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        outputs = tiny()(np.zeros((1, 32, 24, 3), "float32"))
+        heatmaps = tiny("token_heatmap")(np.zeros((1, 32, 24, 3), "float32"))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    predictions = [outputs[k] for k in ("keypoints", "scores", "sigmas")]
+    for tensor in [*predictions, heatmaps["heatmaps"]]:
+        assert keras.backend.standardize_dtype(tensor.dtype) == "float32"
+    tokens = outputs["visual_tokens"]
+    assert keras.backend.standardize_dtype(tokens.dtype) == "bfloat16"
+
+
+@pytest.mark.backend
+def test_a_saved_model_comes_back_with_its_schema_and_metadata(tmp_path):
+    schema = KeypointSchema(
+        names=("left_eye", "right_eye"),
+        flip_pairs=((0, 1),),
+        skeleton=((0, 1),),
+        sigmas=(0.025, 0.025),
+        upper_body=(0, 1),
+    )
+    model = tiny(schema=schema, name="eyes")
+    model.metadata["ap"] = 0.5
+    model.save(tmp_path / "eyes.keras")
+    loaded = load_model(tmp_path / "eyes.keras")
+    assert loaded.name == "eyes"
+    assert loaded.pose_config == model.pose_config
+    assert loaded.metadata == {"ap": 0.5}
+    images = recipe.images(2, height=32, width=24)
+    for key, expected in model(images).items():
+        actual = keras.ops.convert_to_numpy(loaded(images)[key])
+        np.testing.assert_array_equal(actual, keras.ops.convert_to_numpy(expected))
+
+
+LOAD_ELSEWHERE = """
+import sys
+import keras, numpy as np
+from distilpose_keras.models.build import load_model
+model = load_model(sys.argv[1])
+outputs = model(np.load(sys.argv[2]), training=False)
+keypoints = keras.ops.convert_to_numpy(outputs["keypoints"])
+assert keras.backend.backend() == "torch"
+np.testing.assert_allclose(keypoints, np.load(sys.argv[3]), atol=1e-5)
+"""
+
+
+@pytest.mark.slow
+def test_a_file_of_this_backend_loads_in_torch(tmp_path, root, monkeypatch):
+    pytest.importorskip("torch")
+    model, images = tiny(), recipe.images(2, height=32, width=24)
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "images.npy", images)
+    keypoints = keras.ops.convert_to_numpy(model(images, training=False)["keypoints"])
+    np.save(tmp_path / "keypoints.npy", keypoints)
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    files = [tmp_path / n for n in ("model.keras", "images.npy", "keypoints.npy")]
+    subprocess.run([sys.executable, "-c", LOAD_ELSEWHERE, *files], check=True, cwd=root)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ValueError, match="no such model file: .*absent.keras"):
+        load_model(tmp_path / "absent.keras")
+
+
+def test_a_truncated_file_is_named(tmp_path):
+    path = tmp_path / "model.keras"
+    tiny().save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ValueError, match="not a readable .keras file: .*model.keras"):
+        load_model(path)
+
+
+def test_a_file_with_damaged_weights_is_named(tmp_path):
+    path, damaged = tmp_path / "model.keras", tmp_path / "damaged.keras"
+    tiny().save(path)
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(damaged, "w") as target:
+        for name in source.namelist():
+            data = source.read(name)
+            target.writestr(name, data[: len(data) // 2] if "weights" in name else data)
+    with pytest.raises(ValueError, match="damaged model file: .*damaged.keras") as info:
+        load_model(damaged)
+    assert "\n" not in str(info.value)
+
+
+def test_a_foreign_keras_file_is_refused(tmp_path):
+    path = tmp_path / "foreign.keras"
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(path)
+    with pytest.raises(ValueError, match="foreign.keras. Received: Sequential"):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"colour": 1}, "no setting .*'colour'"),
+        ({"backbone": "vgg"}, "backbone must be one of .*'vgg'"),
+        ({"num_sigmas": 3}, "num_sigmas must be one of .*3"),
+        ({"input_size": (100, 96)}, "multiple of .*16, 12.*100, 96"),
+        ({"token_dim": 100, "token_heads": 8}, "token_dim must be a multiple"),
+        ({"backbone": "resnet", "input_size": (128, 96)}, "needs a stemnet or hrnet"),
+    ],
+)
+def test_wrong_settings_are_explained(settings, message):
+    with pytest.raises(ValueError, match=message):
+        build_model("demo_student", **settings)
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(ValueError, match="unknown model 'distilpose_xl'.*distilpose_s"):
+        build_model("distilpose_xl")
+
+
+def test_configurations_survive_json():
+    for config in configs.MODELS.values():
+        data = json.loads(json.dumps(config.to_dict()))
+        assert configs.ModelConfig.from_dict(data) == config
