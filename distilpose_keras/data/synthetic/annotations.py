@@ -41,9 +41,9 @@ def keypoint_visibility(scene, faces):
 
     A keypoint is visible if, at its pixel or one beside it, the picture shows its own
     person's surface no farther in front of it than skin and clothes are thick. As
-    COCO's annotators do, keypoints of the face that the person's own head hides are
-    left unlabelled; everything else that is hidden (by the body, another person or a
-    thing) is labelled hidden.
+    COCO's annotators do, hidden keypoints on the far side of the head are left
+    unlabelled; everything else that is hidden (by the body, another person or a thing)
+    is labelled hidden.
 
     Args:
         scene: the `Scene`.
@@ -72,9 +72,8 @@ def keypoint_visibility(scene, faces):
     ahead = points[..., 2, None] - faces.depth[shown]
     seen = (own & (ahead <= cover)).any(-1)
     flags = np.where(seen, VISIBLE, HIDDEN)
-    # Behind the own head: the surface over a hidden keypoint of the face is its own.
     behind_head = np.zeros_like(inside)
-    behind_head[:, _FACE] = (own[:, _FACE, 0] | _turned_away(scene)) & ~seen[:, _FACE]
+    behind_head[:, _FACE] = _turned_away(scene) & ~seen[:, _FACE]
     flags[behind_head | ~inside] = 0
     return pixels, flags
 
@@ -96,6 +95,31 @@ def silhouettes(scene, faces):
     return (owner == np.arange(len(scene.people))[:, None, None]).astype(np.uint8)
 
 
+def _entry(mask_rle, points, flags, identity):
+    """One person's COCO annotation, from a mask and pixels (17, 2) with flags (17,)."""
+    height, width = mask_rle["size"]
+    labelled = flags > 0
+    keypoints = np.zeros((17, 3))
+    keypoints[labelled, :2] = np.round(points[labelled], 1)
+    keypoints[:, :2] = np.clip(keypoints[:, :2], 0, (width - 1, height - 1))
+    keypoints[:, 2] = flags
+    return identity | {
+        "category_id": 1,
+        "iscrowd": 0,
+        "bbox": [float(value) for value in coco_mask.toBbox(mask_rle)],
+        "area": int(coco_mask.area(mask_rle)),
+        "num_keypoints": int(labelled.sum()),
+        "keypoints": [
+            int(value) if value == int(value) else value
+            for value in keypoints.ravel().tolist()
+        ],
+        "segmentation": {
+            "size": [int(height), int(width)],
+            "counts": mask_rle["counts"].decode("ascii"),
+        },
+    }
+
+
 def annotate(scene, faces, image_id):
     """COCO annotations of the people in a scene.
 
@@ -115,35 +139,10 @@ def annotate(scene, faces, image_id):
     annotations = []
     for number, mask in enumerate(silhouettes(scene, faces)):
         encoded = coco_mask.encode(np.asfortranarray(mask))
-        area = int(coco_mask.area(encoded))
-        if area < _LEAST_AREA:
-            continue
-        labelled = flags[number] > 0
-        height, width = mask.shape
-        xy = np.clip(pixels[number], 0, (width - 1, height - 1))
-        keypoints = np.zeros((17, 3))
-        keypoints[labelled, :2] = np.round(xy[labelled], 1)
-        keypoints[:, 2] = flags[number]
-        box = [float(value) for value in coco_mask.toBbox(encoded)]
-        annotations.append(
-            {
-                "id": image_id * 10 + number,
-                "image_id": image_id,
-                "category_id": 1,
-                "iscrowd": 0,
-                "bbox": box,
-                "area": area,
-                "num_keypoints": int(labelled.sum()),
-                "keypoints": [
-                    int(value) if value == int(value) else float(value)
-                    for value in keypoints.ravel()
-                ],
-                "segmentation": {
-                    "size": [height, width],
-                    "counts": encoded["counts"].decode("ascii"),
-                },
-            }
-        )
+        if coco_mask.area(encoded) >= _LEAST_AREA:
+            identity = {"id": image_id * 10 + number, "image_id": image_id}
+            person = _entry(encoded, pixels[number], flags[number], identity)
+            annotations.append(person)
     return annotations
 
 

@@ -6,8 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from distilpose_keras.data.synthetic.body import body_template
 from distilpose_keras.data.synthetic.chance import choose
+from distilpose_keras.data.synthetic.mesh import body_template
 
 # RGB, 0 to 255.
 _SKINS = np.array(
@@ -72,14 +72,30 @@ class Outfit:
     weave: np.ndarray
 
 
+@dataclass(frozen=True)
+class _Zone:
+    """A part's faces (both sides), where they are, and its vertices."""
+
+    faces: np.ndarray
+    across: np.ndarray
+    height: np.ndarray
+    depth: np.ndarray
+    vertices: np.ndarray
+    vertex_height: np.ndarray
+
+
 @lru_cache(maxsize=1)
 def _zones():
-    """Masks of faces and vertices by part, made once per process."""
+    """Zones by part, made once per process."""
     template = body_template()
     names = {p.removeprefix("left_").removeprefix("right_") for p in template.parts}
-    faces = {name: template.faces_of(name) for name in names}
-    vertices = {name: template.vertices_of(name) for name in names}
-    return faces, vertices
+    zones = {}
+    for name in names:
+        (faces,) = template.faces_of(name).nonzero()
+        (vertices,) = template.vertices_of(name).nonzero()
+        where = template.middle[faces].T
+        zones[name] = _Zone(faces, *where, vertices, template.vertices[vertices, 1])
+    return zones
 
 
 def sample_colour(rng):
@@ -99,17 +115,16 @@ class _Tailor:
 
     def __init__(self, rng):
         self.rng = rng
-        self.template = body_template()
-        self.faces, self.vertices = _zones()
-        self.across, self.height, self.depth = self.template.middle.T
-        self.vertex_height = self.template.vertices[:, 1]
+        self.zones = _zones()
+        template = body_template()
+        self.ring, self.around = template.ring, template.around
         self.palette, self.weaves = [], []
-        self.material = np.zeros(len(self.template.faces), np.int16)
-        self.worn = np.ones(len(self.template.faces), bool)
-        self.thickness = np.ones(len(self.template.vertices), np.float32)
+        self.material = np.zeros(len(template.faces), np.int16)
+        self.worn = np.ones(len(template.faces), bool)
+        self.thickness = np.ones(len(template.vertices), np.float32)
 
     def dress(self):
-        rng, faces = self.rng, self.faces
+        rng = self.rng
         skin = _SKINS[rng.integers(len(_SKINS))] * rng.uniform(0.9, 1.08)
         self.skin = skin + rng.normal(0, 5, 3)
         self._material(self.skin, 0.12)  # material 0: whatever nothing covers
@@ -120,14 +135,13 @@ class _Tailor:
         self._top(cloth)
         if rng.random() < 0.85:
             self._cover("foot", self._material(sample_colour(rng), 0.3))
-            self.thickness[self.vertices["foot"]] = 1.1
-        if rng.random() < 0.1:
-            self._cover("backpack", self._material(sample_colour(rng), 0.6))
-        else:
-            self.worn &= ~faces["backpack"]
+            self.thickness[self.zones["foot"].vertices] = 1.1
+        self._cover("backpack", self._material(sample_colour(rng), 0.6))
+        if rng.random() < 0.9:
+            self._drop("backpack")
         # Cloth creases and skin is uneven: no two faces are quite alike.
-        colours = np.array(self.palette, np.float32)[self.material]
-        colours *= rng.normal(1, 0.03, (len(colours), 1)).astype(np.float32)
+        uneven = rng.standard_normal((len(self.material), 1), np.float32) * 0.03 + 1
+        colours = np.array(self.palette, np.float32)[self.material] * uneven
         weave = np.array(self.weaves, np.float32)[self.material]
         return Outfit(np.clip(colours, 0, 255), self.worn, self.thickness, weave)
 
@@ -136,16 +150,18 @@ class _Tailor:
         self.weaves.append(weave)
         return len(self.palette) - 1
 
-    def _cover(self, part, material, where=True):
+    def _cover(self, part, material, where=slice(None)):
         """Give the faces of a part a material: one index, or one per face."""
-        where = self.faces[part] & where
-        if np.ndim(material):
-            material = material[where]
-        self.material[where] = material
+        faces = self.zones[part].faces[where]
+        self.material[faces] = material[faces] if np.ndim(material) else material
+
+    def _drop(self, part, where=slice(None)):
+        """Leave out faces of a part."""
+        self.worn[self.zones[part].faces[where]] = False
 
     def _cloth(self, odds=(0.50, 0.20, 0.08, 0.14, 0.08)):
         """(F,) materials of a patterned cloth, as if all of the body wore it."""
-        rng, ring, around = self.rng, self.template.ring, self.template.around
+        rng, ring, around = self.rng, self.ring, self.around
         base, second = sample_colour(rng), sample_colour(rng)
         first = self._material(base, 0.7)
         kind = choose(rng, _PATTERNS, odds)
@@ -172,91 +188,98 @@ class _Tailor:
         self._cover("nostril", self._material(skin * 0.62, 0))
         self._cover("ear", self._material(skin * (0.98, 0.86, 0.84), 0))
         # Eye sockets and cheeks, so that the front of the head reads as a face.
-        front = self.depth > 0.03
-        sockets = front & (np.abs(self.height - 0.402) < 0.009)
+        head = self.zones["head"]
+        front = head.depth > 0.03
+        sockets = front & (np.abs(head.height - 0.402) < 0.009)
         self._cover("head", self._material(skin * 0.9, 0.1), sockets)
-        cheeks = front & (np.abs(self.height - 0.382) < 0.009)
+        cheeks = front & (np.abs(head.height - 0.382) < 0.009)
         self._cover("head", self._material(skin * (1, 0.93, 0.91), 0.1), cheeks)
-        if rng.random() < 0.15:
-            self._cover("glasses", self._material((30, 30, 34), 0))
-        else:
-            self.worn &= ~self.faces["glasses"]
+        self._cover("glasses", self._material((30, 30, 34), 0))
+        if rng.random() < 0.85:
+            self._drop("glasses")
 
     def _hair(self):
-        rng, faces, height, depth = self.rng, self.faces, self.height, self.depth
+        rng, head, shell = self.rng, self.zones["head"], self.zones["hair"]
         colour = _HAIRS[rng.integers(len(_HAIRS))] + rng.normal(0, 8, 3)
         hair = self._material(colour, 0.7)
-        style = choose(rng, ("short", "long", "bald", "cap"), (0.50, 0.28, 0.08, 0.14))
+        styles = ("short", "long", "bald", "cap")
+        style = choose(rng, styles, (0.50, 0.28, 0.08, 0.14))
         fringe, nape = rng.uniform((0.428, 0.352), (0.446, 0.385))
-        # The hairline falls from the fringe in front of the ears to the nape behind.
-        hairline = np.interp(
-            depth, (-0.035, 0.0, 0.024, 0.034), (nape, 0.404, 0.41, fringe)
-        )
-        covered = (height > hairline) & (style != "bald")
-        self.worn &= ~faces["hair"] | covered
+
+        def over_hairline(zone):
+            # It falls from the fringe in front of the ears to the nape behind.
+            ends = (nape, 0.404, 0.41, fringe)
+            return zone.height - np.interp(
+                zone.depth, (-0.035, 0.0, 0.024, 0.034), ends
+            )
+
+        if style == "bald":
+            self._drop("hair")
+        else:
+            self._drop("hair", over_hairline(shell) <= 0)
+            scalp = over_hairline(head)
+            self._cover("head", hair, scalp > 0)
+            self._drop("head", scalp > 0.025)  # deep under the hair
         # Long hair is a curtain at the back and sides of the head.
-        curtain = (depth < -0.004) & (style == "long")
-        self.worn &= ~faces["long_hair"] | curtain
+        curtain = self.zones["long_hair"].depth < -0.004
+        self._drop("long_hair", ~curtain if style == "long" else slice(None))
         self._cover("hair", hair)
         self._cover("long_hair", hair)
-        self._cover("head", hair, covered)
-        # The scalp deep under the hair is never seen.
-        self.worn &= ~(faces["head"] & covered & (height > hairline + 0.025))
         self._cover("brow", self._material(colour * 0.8, 0))
         if style == "cap":
             cap = self._material(sample_colour(rng), 0.4)
-            self._cover("hair", cap, height > 0.424)
+            self._cover("hair", cap, shell.height > 0.424)
             self._cover("cap_peak", cap)
         else:
-            self.worn &= ~faces["cap_peak"]
+            self._drop("cap_peak")
         if rng.random() < 0.12:
             beard = self._material(0.3 * self.skin + 0.7 * colour, 0.6)
-            self._cover("head", beard, (height < 0.373) & (depth > 0.005))
+            self._cover("head", beard, (head.height < 0.373) & (head.depth > 0.005))
 
     def _legs(self, dress):
-        rng, faces, height = self.rng, self.faces, self.height
+        rng, leg, skirt = self.rng, self.zones["leg"], self.zones["skirt"]
         kind = choose(rng, ("trousers", "shorts", "skirt"), (0.62, 0.26, 0.12))
         if dress is None:
             cloth = self._cloth(odds=(0.9, 0.03, 0.05, 0.0, 0.02))
         else:
             kind, cloth = "skirt", dress
         hem = rng.uniform(-0.23, -0.10)
-        self.worn &= ~faces["skirt"] | ((kind == "skirt") & (height > hem))
         self._cover("skirt", cloth)
+        self._drop("skirt", skirt.height <= hem if kind == "skirt" else slice(None))
         end = {"trousers": rng.uniform(-0.50, -0.40), "skirt": -0.04}.get(kind, hem)
-        self._cover("leg", cloth, height > end)
-        self._cover("torso", cloth, height < 0.10)
+        self._cover("leg", cloth, leg.height > end)
+        self._cover("torso", cloth, self.zones["torso"].height < 0.10)
         loose = rng.uniform(1.04, 1.28)
-        clothed = self.vertices["leg"] & (self.vertex_height > end - 0.02)
+        clothed = leg.vertex_height > end - 0.02
         # Loose cloth hangs wider the further down it goes.
-        drop = np.interp(self.vertex_height[clothed], (-0.5, 0.02), (1.0, 0.15))
-        self.thickness[clothed] = 1.03 + (loose - 1.03) * drop
+        drop = np.interp(leg.vertex_height[clothed], (-0.5, 0.02), (1.0, 0.15))
+        self.thickness[leg.vertices[clothed]] = 1.03 + (loose - 1.03) * drop
         if kind != "trousers" and rng.random() < 0.5:
             socks = self._material(sample_colour(rng), 0.4)
-            self._cover("leg", socks, height < rng.uniform(-0.48, -0.32))
+            self._cover("leg", socks, leg.height < rng.uniform(-0.48, -0.32))
 
     def _top(self, cloth):
-        rng, height = self.rng, self.height
+        rng, torso, arm = self.rng, self.zones["torso"], self.zones["arm"]
         kinds = ("short", "long", "none", "jacket", "bare")
         kind = choose(rng, kinds, (0.45, 0.28, 0.10, 0.15, 0.02))
         if kind == "bare":
             return
-        trunk = height > rng.uniform(0.02, 0.085)
-        self._cover(
-            "torso", cloth, trunk & (height < (0.296, 0.312, 0.33)[rng.integers(3)])
-        )
+        trunk = torso.height > rng.uniform(0.02, 0.085)
+        collar = (0.296, 0.312, 0.33)[rng.integers(3)]
+        self._cover("torso", cloth, trunk & (torso.height < collar))
         sleeve = {"short": rng.uniform(0.13, 0.21), "none": 0.292}.get(kind, -0.038)
-        self._cover("arm", cloth, height > sleeve)
+        self._cover("arm", cloth, arm.height > sleeve)
+        front = torso.depth > 0.025
         if kind == "jacket":
-            opening = trunk & (self.depth > 0.03) & (np.abs(self.across) < 0.035)
+            opening = trunk & front & (np.abs(torso.across) < 0.035)
             self._cover("torso", self._material(sample_colour(rng), 0.5), opening)
-            self._cover("neck", cloth, height < 0.33)
+            self._cover("neck", cloth, self.zones["neck"].height < 0.33)
         elif rng.random() < 0.2:  # a print on the chest
-            chest = (self.depth > 0.02) & (np.abs(height - 0.22) < 0.03)
+            chest = front & (np.abs(torso.height - 0.22) < 0.03)
             self._cover("torso", self._material(sample_colour(rng), 0.4), chest)
-        covered = self.vertices["arm"] & (self.vertex_height > sleeve)
-        self.thickness[covered] = rng.uniform(1.08, 1.1 if kind == "none" else 1.3)
-        self.thickness[self.vertices["torso"]] = rng.uniform(1.02, 1.10)
+        clothed = arm.vertices[arm.vertex_height > sleeve]
+        self.thickness[clothed] = rng.uniform(1.08, 1.1 if kind == "none" else 1.3)
+        self.thickness[torso.vertices] = rng.uniform(1.02, 1.10)
 
 
 def sample_outfit(rng):

@@ -63,9 +63,8 @@ def _render_chunk(out_dir, seed, split, indices, size):
         image_id = _FIRST_ID[split] + index
         name = f"{image_id:012d}.jpg"
         quality = [cv2.IMWRITE_JPEG_QUALITY, 70 + (7 * index) % 26]
-        path = Path(out_dir, f"{split}2017", name)
-        if not cv2.imwrite(str(path), image[..., ::-1], quality):
-            raise OSError(f"could not write {path}")
+        _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)
+        Path(out_dir, f"{split}2017", name).write_bytes(jpeg)
         height, width = size
         images.append(
             {"id": image_id, "file_name": name, "height": height, "width": width}

@@ -14,7 +14,7 @@ from distilpose_keras.data.synthetic.backgrounds import (
     draw_background,
     texture_tiles,
 )
-from distilpose_keras.data.synthetic.body import body_template
+from distilpose_keras.data.synthetic.mesh import body_template
 from distilpose_keras.data.synthetic.skeleton import BONE, PARENTS
 
 SUPERSAMPLING = 2  # the map has twice the picture's resolution, against jagged edges
@@ -83,7 +83,7 @@ def _collect(scene):
     template, camera = body_template(), scene.camera
     parts = []
     for number, person in enumerate(scene.people):
-        points = camera.to_camera(person.vertices).astype(np.float32)
+        points = camera.to_camera(person.vertices)
         (worn,) = person.outfit.worn.nonzero()
         seen, pixels, corners = _visible_faces(points, template.faces[worn], camera)
         seen = worn[seen]
@@ -92,7 +92,7 @@ def _collect(scene):
         surface = outfit.colours[seen], outfit.weave[seen], template.bias[seen]
         parts.append((pixels, corners, owner, *surface))
     for solid in scene.solids:
-        points = camera.to_camera(solid.faces.reshape(-1, 3)).astype(np.float32)
+        points = camera.to_camera(solid.faces.reshape(-1, 3).astype(np.float32))
         quads = np.arange(len(points)).reshape(-1, 4)
         seen, pixels, corners = _visible_faces(points, quads, camera)
         count = len(seen)

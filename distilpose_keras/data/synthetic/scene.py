@@ -19,7 +19,7 @@ from distilpose_keras.data.synthetic.skeleton import (
     turn_about_y,
 )
 
-PEOPLE_ODDS = (0.50, 0.27, 0.14, 0.09)  # one to four people
+PEOPLE_ODDS = (0.54, 0.26, 0.13, 0.07)  # one to four people
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,10 @@ class Camera:
 
     def to_camera(self, points):
         """World points (..., 3) in camera coordinates."""
-        return (points - self.position) @ self.rotation.T
+        position, rotation = (
+            array.astype(points.dtype) for array in (self.position, self.rotation)
+        )
+        return (points - position) @ rotation.T
 
     def to_pixels(self, points):
         """Pixels (..., 2) of points (..., 3) in camera coordinates.

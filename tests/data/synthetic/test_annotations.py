@@ -124,6 +124,15 @@ def test_things_in_front_hide():
     assert annotation["bbox"][3] < whole["bbox"][3] - 50
 
 
+def test_a_covered_face_that_looks_at_the_camera_is_labelled_hidden():
+    rng = np.random.default_rng(0)
+    sign = block(rng, (-0.3, 1.4, 0.6), (0.3, 1.9, 0.7), (200, 30, 30))
+    for turn, flag in ((0, 1), (180, 0)):
+        (annotation,) = annotations(person(turn), solids=[sign])
+        _, flags = keypoints(annotation)
+        assert (flags[[K["nose"], K["left_eye"], K["right_eye"]]] == flag).all()
+
+
 def test_the_border_cuts_people():
     (annotation,) = annotations(person(place=(1.65, 0, 0)))
     points, flags = keypoints(annotation)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from distilpose_keras.data.synthetic.actions import Pose, sample_pose
-from distilpose_keras.data.synthetic.body import body_template, pose_body
+from distilpose_keras.data.synthetic.body import pose_body
 from distilpose_keras.data.synthetic.clothing import sample_outfit
+from distilpose_keras.data.synthetic.mesh import body_template
 from distilpose_keras.data.synthetic.skeleton import BONES, Physique, sample_physique
 from distilpose_keras.keypoints import COCO_17
 
