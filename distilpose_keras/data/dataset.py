@@ -3,6 +3,7 @@
 import math
 import threading
 
+import cv2
 import keras
 import numpy as np
 
@@ -15,6 +16,17 @@ from distilpose_keras.models.images import IMAGE_MEAN, IMAGE_STD
 
 CACHE_BYTES = 256 << 20  # decoded pictures held by all workers together, at most
 AHEAD = 256  # people prepared ahead of use, at least two batches
+
+# (1, 256, 3) normalised value of every grey level of each channel.
+_NORMALIZED = np.float32(
+    (np.arange(256)[None, :, None] / 255 - IMAGE_MEAN) / np.array(IMAGE_STD)
+)
+
+
+def _normalize(images):
+    """Normalise (B, H, W, 3) uint8 images; a table is faster than arithmetic."""
+    rows = images.reshape(-1, *images.shape[2:])
+    return cv2.LUT(rows, _NORMALIZED).reshape(images.shape)
 
 
 class PoseDataset(keras.utils.PyDataset):
@@ -61,6 +73,7 @@ class PoseDataset(keras.utils.PyDataset):
         workers: processes that prepare batches; with 1 the calling process does.
 
     Attributes:
+        processes: the ``workers`` argument; Keras' own ``workers`` stays 1.
         bad_images: dict of message by file of the pictures that were skipped.
         failure: the exception that stopped the last batch, else None. TensorFlow
             reports an error of its input as one of its own; this is the original.
@@ -97,6 +110,7 @@ class PoseDataset(keras.utils.PyDataset):
             raise ValueError(f"no batch can be made. Received: {people.summary()}")
         self.people = people
         self.batch_size = batch_size
+        self.processes = workers
         self.image_dtype = image_dtype
         self.skip_bad_images = skip_bad_images
         self.bad_images = {}
@@ -238,9 +252,7 @@ class PoseDataset(keras.utils.PyDataset):
         if self._appearance is not None:
             images = self._appearance(images, seed)
         if self.image_dtype == "float32":
-            images = images.astype(np.float32)
-            images -= np.float32(IMAGE_MEAN) * 255
-            images /= np.float32(IMAGE_STD) * 255
+            images = _normalize(images)
         return images, {"keypoints": arrays.keypoints, "weights": arrays.weights}
 
     def _replace_bad(self, indices, arrays, errors):

@@ -1,0 +1,1 @@
+"""What the library costs: each module measures one part of it."""
