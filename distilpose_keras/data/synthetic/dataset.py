@@ -167,6 +167,7 @@ def render_dataset(
         seed: the same seed gives the same files, whatever the number of workers.
         image_size: (height, width) in pixels.
         workers: processes; None takes one per CPU where the job is large enough.
+            They are spawned: a script needs its ``if __name__ == "__main__":``.
         progress: whether to show a progress bar.
 
     Returns:
