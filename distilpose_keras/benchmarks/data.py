@@ -22,8 +22,8 @@ from distilpose_keras.keypoints import COCO_17
 
 PEOPLE_PER_PASS = 1000  # smaller data sets are repeated, as links to their pictures
 
-# Opens an annotation file; prints people, seconds and peak bytes of memory. Linux passes
-# the peak of `getrusage` on from the parent process, but not the one under /proc.
+# Opens an annotation file; prints people, seconds and peak bytes of memory. Linux lets
+# a program inherit the peak of `getrusage` from its parent, but not that under /proc.
 _OPEN_PROGRAM = """
 import re, resource, sys, time
 from distilpose_keras.data.coco import load_people
