@@ -218,6 +218,32 @@ def _results(ground_truth, image_ids, keypoints, scores):
     return empty
 
 
+def pose_results(keypoints, keypoint_scores, boxes_xywh, box_scores):
+    """Describe poses in COCO's result format.
+
+    Args:
+        keypoints: (N, K, 2) pixels.
+        keypoint_scores: (N, K).
+        boxes_xywh: (N, 4) person boxes.
+        box_scores: (N,).
+
+    Returns:
+        list of N dicts: ``category_id`` 1, ``bbox``, ``score`` (see `rescore`) and
+        ``keypoints``, x, y and score of each.
+    """
+    triples = np.concatenate([keypoints, keypoint_scores[..., None]], axis=-1)
+    scores = rescore(keypoint_scores, box_scores)
+    return [
+        {
+            "category_id": 1,
+            "bbox": [round(float(v), 2) for v in box],
+            "score": round(float(score), 5),
+            "keypoints": [round(float(v), 3) for v in pose.ravel()],
+        }
+        for pose, score, box in zip(triples, scores, boxes_xywh, strict=True)
+    ]
+
+
 def silence():
     """Keep what pycocotools prints out of the user's terminal."""
     return contextlib.redirect_stdout(io.StringIO())

@@ -1,0 +1,224 @@
+"""Evaluation: COCO AP of any model file, as a function and as a Keras callback."""
+
+import time
+
+import keras
+import numpy as np
+from rich.progress import Progress
+
+from distilpose_keras.crops import crop_batches
+from distilpose_keras.data.transforms import PIXEL_STD, box_to_center_scale
+from distilpose_keras.predictor import PosePredictor
+from distilpose_keras.scoring import (
+    FIGURES,
+    NMS_THRESHOLD,
+    oks_nms,
+    read_ground_truth,
+    rescore,
+    score_coco,
+    select_poses,
+)
+
+__all__ = [
+    "FIGURES",
+    "PoseEvaluation",
+    "evaluate",
+    "oks_nms",
+    "predict_people",
+    "rescore",
+    "score_coco",
+]
+
+
+def evaluate(
+    predictor,
+    people,
+    *,
+    boxes=None,
+    flip=False,
+    batch_size=32,
+    limit=None,
+    nms=NMS_THRESHOLD,
+    progress=False,
+):
+    """Score a model by COCO's keypoint evaluation.
+
+    Boxes -> crops -> keypoints -> person scores (`rescore`) -> OKS-NMS -> pycocotools.
+
+    Args:
+        predictor: a `PosePredictor`, or what its constructor takes.
+        people: the ground truth, a `PeopleIndex`; its boxes are used where no others
+            are given.
+        boxes: a `PeopleIndex` of detections (`load_detections`), or None.
+        flip: average with the mirrored crops.
+        batch_size: crops run at once.
+        limit: a quick look: only the first ``limit`` people, or the first ``limit``
+            of ``boxes`` in the images that they lie in.
+        nms: OKS above which two poses of an image are one person.
+        progress: show a progress bar.
+
+    Returns:
+        Dict of the ten figures `AP` `AP50` `AP75` `APM` `APL` `AR` `AR50` `AR75`
+        `ARM` `ARL` (-1 where the data has no person of that size), `instances` (the
+        boxes that were run) and `seconds`.
+
+    Raises:
+        ValueError: if the model's keypoints are not those of the data, there is
+            nothing to score, or an image cannot be read.
+    """
+    if not isinstance(predictor, PosePredictor):
+        predictor = PosePredictor(predictor)
+    _check(predictor, people)
+    start = time.perf_counter()
+    truth, boxes, images = _select(people, boxes, limit)
+    keypoints, scores = predict_people(
+        predictor, boxes, flip=flip, batch_size=batch_size, progress=progress
+    )
+    _, scales = box_to_center_scale(boxes.boxes_xywh, input_size=predictor.input_size)
+    person_scores = rescore(scores, boxes.scores)
+    image_ids = _image_ids(boxes)
+    sigmas = people.schema.sigmas
+    kept = select_poses(
+        image_ids,
+        keypoints,
+        np.prod(scales * PIXEL_STD, axis=1),
+        person_scores,
+        sigmas,
+        threshold=nms,
+    )
+    figures = score_coco(
+        truth,
+        image_ids[kept],
+        keypoints[kept],
+        person_scores[kept],
+        sigmas,
+        images=images,
+    )
+    seconds = time.perf_counter() - start
+    return {**figures, "instances": len(boxes), "seconds": seconds}
+
+
+def _select(people, boxes, limit):
+    """What is scored: ground truth, boxes to run, and image ids (None for all)."""
+    if boxes is None:
+        people = people.limit(limit)
+        return read_ground_truth(people)[0], people, None
+    truth, complete = read_ground_truth(people)
+    images = None
+    if not complete:
+        images = np.unique(_image_ids(people))
+        boxes = boxes.take(np.flatnonzero(np.isin(_image_ids(boxes), images)))
+    if limit is not None:
+        boxes = boxes.limit(limit)
+        images = np.unique(_image_ids(boxes))
+    return truth, boxes, images
+
+
+def predict_people(predictor, people, *, flip=False, batch_size=32, progress=False):
+    """Find the keypoints of all people of an index.
+
+    Args:
+        predictor: a `PosePredictor`.
+        people: a `PeopleIndex`; its boxes are cropped, each image is decoded once.
+        flip: average with the mirrored crops.
+        batch_size: crops run at once.
+        progress: show a progress bar.
+
+    Returns:
+        keypoints (N, K, 2) float64 in pixels of the images and scores (N, K) float32,
+        in the order of ``people``.
+    """
+    keypoints = np.zeros((len(people), people.schema.num_keypoints, 2))
+    scores = np.zeros(keypoints.shape[:2], np.float32)
+    batches = crop_batches(
+        people, input_size=predictor.input_size, batch_size=batch_size
+    )
+    with Progress(transient=True, disable=not progress) as bar:
+        task = bar.add_task("evaluating", total=len(people))
+        for batch in batches:
+            keypoints[batch.indices], scores[batch.indices] = predictor.predict_people(
+                batch.crops, batch.centers, batch.scales, flip=flip
+            )
+            bar.advance(task, len(batch.indices))
+    return keypoints, scores
+
+
+def _image_ids(people):
+    """(N,) COCO ids of the people's images."""
+    return people.image_ids[people.image_index]
+
+
+def _check(predictor, people):
+    """Raise where there is nothing to score or the keypoints differ."""
+    found, expected = predictor.schema.num_keypoints, people.schema.num_keypoints
+    if found != expected:
+        raise ValueError(
+            f"the model must predict the {expected} keypoints of "
+            f"{people.annotation_file}. Received: a model of {found}"
+        )
+    if not len(people):
+        raise ValueError(
+            f"nobody to evaluate in {people.annotation_file}: {people.summary()}"
+        )
+
+
+class PoseEvaluation(keras.callbacks.Callback):
+    """Report `val_AP` during `fit`.
+
+    Put it before callbacks that use the figure, such as a `ModelCheckpoint` or
+    `CSVLogger`. Between evaluations `val_AP` is absent from the logs.
+
+    Example:
+        >>> distiller.fit(train, callbacks=[PoseEvaluation(val_people)])
+
+    Attributes:
+        results: list of dicts, `epoch` (from 1) and what `evaluate` returned.
+    """
+
+    def __init__(self, people, *, every=1, flip=False, batch_size=32, limit=None):
+        """Say what to evaluate on, and how often.
+
+        Args:
+            people: ground truth, a `PeopleIndex`.
+            every: epochs from one evaluation to the next; the last one always is.
+            flip: see `evaluate`.
+            batch_size: see `evaluate`.
+            limit: see `evaluate`.
+        """
+        super().__init__()
+        if every < 1:
+            raise ValueError(f"every must be at least 1. Received: {every}")
+        self.every = every
+        self.results = []
+        self._people = people
+        self._settings = {"flip": flip, "batch_size": batch_size, "limit": limit}
+        self._predictor = None
+
+    def on_train_begin(self, logs=None):
+        """Forget the model of an earlier `fit`."""
+        self._predictor = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Evaluate the model that is being trained."""
+        last = epoch + 1 == self.params.get("epochs")
+        if (epoch + 1) % self.every and not last:
+            return
+        # `self.model` also brings the weights of a JAX training step up to date.
+        model = pose_model(self.model)
+        if self._predictor is None:
+            self._predictor = PosePredictor(
+                model, batch_size=self._settings["batch_size"]
+            )
+        result = evaluate(self._predictor, self._people, **self._settings)
+        self.results.append({"epoch": epoch + 1, **result})
+        if logs is not None:
+            logs["val_AP"] = result["AP"]
+
+
+def pose_model(trainer):
+    """The `PoseModel` inside a `Distiller` or `HeatmapTrainer`, or itself."""
+    for name in ("student", "model"):
+        inner = getattr(trainer, name, None)
+        if inner is not None:
+            return inner
+    return trainer

@@ -1,0 +1,187 @@
+"""Pictures in and out: image files, folders, videos and cameras."""
+
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from distilpose_keras.data.images import ImageError, read_image
+from distilpose_keras.files import atomic_path
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
+DEFAULT_FPS = 25.0  # where a camera does not say
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image to work on.
+
+    Attributes:
+        file_name: its file, or the video that it is a frame of.
+        image_id: the number in its file name, where all inputs are numbered as in
+            COCO; else its position in the input, from 1.
+        image: (height, width, 3) uint8 RGB, or None if it cannot be read.
+        error: one line on why it cannot be read, or None.
+        frame: position in the video, from 1; None for an image file.
+        fps: of the video.
+    """
+
+    file_name: str
+    image_id: int
+    image: np.ndarray | None
+    error: str | None = None
+    frame: int | None = None
+    fps: float | None = None
+
+
+class PictureSource:
+    """The pictures of a list of image files, folders, videos and camera numbers.
+
+    Iterating reads them one by one. A damaged image is a `Picture` with an error, so
+    that the others are not lost.
+    """
+
+    def __init__(self, inputs, *, max_frames=None):
+        """List the inputs.
+
+        Args:
+            inputs: paths, or camera numbers as text.
+            max_frames: frames to take of each video or camera; all by default.
+
+        Raises:
+            ValueError: if an input does not exist, is of another kind, a folder has
+                no images, or two images have the same name.
+        """
+        self._max_frames = max_frames
+        self.images = []
+        self.videos = []
+        for text in map(str, inputs):
+            path = Path(text)
+            if path.is_dir():
+                self.images += _images_in(path)
+            elif path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
+                self.images.append(path)
+            elif path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
+                self.videos.append(path)
+            elif text.isdecimal() and not path.exists():
+                self.videos.append(int(text))
+            elif not path.exists():
+                raise ValueError(f"input not found: {text}")
+            else:
+                raise ValueError(
+                    "an input must be an image, a folder, a video or a camera number. "
+                    f"Received: {text}"
+                )
+        names = [_file_name(source) for source in self.images + self.videos]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(
+                f"inputs must have different file names. Received: {twice}"
+            )
+
+    def __len__(self):
+        """Number of pictures; a lower bound for cameras and odd videos."""
+        return len(self.images) + sum(map(self._frame_count, self.videos))
+
+    def __iter__(self):
+        """Yield `Picture` objects."""
+        numbers = itertools.count(1)
+        stems = [path.stem for path in self.images]
+        numbered = not self.videos and all(stem.isdecimal() for stem in stems)
+        for path in self.images:
+            image_id = int(path.stem) if numbered else next(numbers)
+            try:
+                yield Picture(path.name, image_id, read_image(path))
+            except ImageError as error:
+                yield Picture(path.name, image_id, None, str(error))
+        for source in self.videos:
+            yield from self._frames(source, numbers)
+
+    def _frames(self, source, numbers):
+        """The frames of a video or camera."""
+        capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
+        name = _file_name(source)
+        fps = capture.get(cv2.CAP_PROP_FPS) or DEFAULT_FPS
+        try:
+            for frame in itertools.count(1):
+                if self._max_frames is not None and frame > self._max_frames:
+                    return
+                read, image = capture.read()
+                if not read and frame == 1:
+                    error = f"no video can be read from {source}"
+                    yield Picture(name, next(numbers), None, error)
+                if not read:
+                    return
+                image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+                yield Picture(name, next(numbers), image, None, frame, fps)
+        finally:
+            capture.release()
+
+    def _frame_count(self, source):
+        """Frames that a video says it has."""
+        count = 1
+        if not isinstance(source, int):
+            capture = cv2.VideoCapture(str(source))
+            count = max(1, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+            capture.release()
+        return min(count, self._max_frames or count)
+
+
+class PictureWriter:
+    """Writes pictures into a folder: images under their own names, frames as video."""
+
+    def __init__(self, folder):
+        """Write into ``folder``, which is made if it is missing."""
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._videos = {}
+
+    def write(self, picture, image):
+        """Write the version ``image`` (uint8 RGB) of ``picture``.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        path = self.folder / picture.file_name
+        if picture.frame is not None:
+            self._video(path.with_suffix(".mp4"), picture.fps, image).write(image)
+            return
+        encoded, content = cv2.imencode(path.suffix.lower(), image)
+        if not encoded:
+            raise OSError(f"cannot write {path}")
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(content.tobytes())
+
+    def close(self):
+        """Finish the videos."""
+        for video in self._videos.values():
+            video.release()
+        self._videos.clear()
+
+    def _video(self, path, fps, image):
+        """The open video file at ``path``."""
+        if path not in self._videos:
+            codec = cv2.VideoWriter_fourcc(*"mp4v")
+            video = cv2.VideoWriter(str(path), codec, fps, image.shape[1::-1])
+            if not video.isOpened():
+                raise OSError(f"cannot write {path}")
+            self._videos[path] = video
+        return self._videos[path]
+
+
+def _images_in(folder):
+    """The images of a folder, by name."""
+    images = sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES
+    )
+    if not images:
+        raise ValueError(f"no images ({', '.join(IMAGE_SUFFIXES)}) in {folder}")
+    return images
+
+
+def _file_name(source):
+    return f"camera-{source}.mp4" if isinstance(source, int) else source.name

@@ -1,0 +1,265 @@
+"""evaluate: the whole way from an image file to AP, and the callback in fit."""
+
+import json
+
+import cv2
+import keras
+import numpy as np
+import pytest
+
+from distilpose_keras import evaluation
+from distilpose_keras import predictor as predictor_module
+from distilpose_keras.crops import crop_batches
+from distilpose_keras.data.coco import coco_paths, load_detections, load_people
+from distilpose_keras.data.codecs import encode_heatmaps
+from distilpose_keras.data.images import ImageError
+from distilpose_keras.data.transforms import (
+    affine_matrix,
+    box_to_center_scale,
+    transform_points,
+)
+from distilpose_keras.distillation.distiller import Distiller
+from distilpose_keras.evaluation import FIGURES, PoseEvaluation, evaluate
+from distilpose_keras.keypoints import COCO_17
+from distilpose_keras.models.build import build_model
+from distilpose_keras.predictor import PosePredictor
+
+SIZE = (128, 96)
+BOX = (80, 120)  # width and height of every person
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """Five images of two people each; a person's box is painted in its own color.
+
+    The left half of the box of person n has the value 10 + n, the right half 100 + n:
+    what a crop shows tells who it is, and whether it is mirrored.
+    """
+    folder = tmp_path_factory.mktemp("coco")
+    (folder / "annotations").mkdir()
+    (folder / "val2017").mkdir()
+    rng = np.random.default_rng(5)
+    images, annotations = [], []
+    for image_id in range(5):
+        picture = np.zeros((200, 320, 3), np.uint8)
+        for place in range(2):
+            number = len(annotations)
+            left, top = 20 + 150 * place, 30 + int(rng.integers(0, 30))
+            picture[top : top + BOX[1], left : left + BOX[0] // 2] = 10 + number
+            picture[top : top + BOX[1], left + BOX[0] // 2 : left + BOX[0]] = (
+                100 + number
+            )
+            xy = rng.uniform((left, top), (left + BOX[0], top + BOX[1]), (17, 2))
+            keypoints = np.hstack([xy, np.full((17, 1), 2)])
+            annotations.append(
+                {
+                    "id": number,
+                    "image_id": image_id,
+                    "category_id": 1,
+                    "bbox": [left, top, *BOX],
+                    "area": BOX[0] * BOX[1],
+                    "iscrowd": 0,
+                    "num_keypoints": 17,
+                    "keypoints": keypoints.ravel().tolist(),
+                }
+            )
+        name = f"{image_id}.png"
+        cv2.imwrite(str(folder / "val2017" / name), picture)
+        images.append({"id": image_id, "file_name": name, "width": 320, "height": 200})
+    category = {"id": 1, "name": "person", "keypoints": list(COCO_17.names)}
+    data = {"images": images, "annotations": annotations, "categories": [category]}
+    path = folder / "annotations" / "person_keypoints_val2017.json"
+    path.write_text(json.dumps(data))
+    return load_people(*coco_paths(folder, "val"))
+
+
+class Oracle:
+    """A runtime that recognises the people of the fixture and knows the answers."""
+
+    name = "oracle"
+    input_size = SIZE
+    schema = COCO_17
+    metadata = {}
+
+    def __init__(self, people, is_teacher):
+        self.people = people
+        self.is_teacher = is_teacher
+        self.sizes = []
+
+    def run(self, crops):
+        self.sizes.append(len(crops))
+        points, mirrored = zip(*map(self._keypoints, crops), strict=True)
+        points = np.stack(points)  # (N, K, 2) pixels of the crop
+        if self.is_teacher:
+            visible = np.ones(points.shape[:2])
+            return {
+                "heatmaps": encode_heatmaps(
+                    points, visible, SIZE, heatmap_size=(32, 24)
+                )[0]
+            }
+        scores = np.full((*points.shape[:2], 1), 0.8, np.float32)
+        return {"keypoints": points / SIZE[::-1], "scores": scores}
+
+    def _keypoints(self, crop):
+        height, width = SIZE
+        ends = crop[height // 2, [width // 2 - 10, width // 2 + 10], 0].astype(int)
+        mirrored = ends[0] > ends[1]
+        person = self.people[int(ends.min()) - 10]
+        center, scale = box_to_center_scale(person.box_xywh, input_size=SIZE)
+        matrix = affine_matrix(center, scale, output_size=SIZE)
+        points = transform_points(person.keypoints, matrix)
+        if mirrored:
+            points = points[COCO_17.flip_permutation]
+            points[:, 0] = width - points[:, 0]
+        return points, mirrored
+
+
+@pytest.fixture
+def oracle(people, monkeypatch):
+    def make(is_teacher=False):
+        runtime = Oracle(people, is_teacher)
+        monkeypatch.setattr(predictor_module, "open_runtime", lambda *a, **k: runtime)
+        return PosePredictor("oracle")
+
+    return make
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_perfect_keypoints_score_one(people, oracle, flip):
+    predictor = oracle()
+    figures = evaluate(predictor, people, flip=flip, batch_size=4)
+    assert figures["AP"] == figures["AR"] == pytest.approx(1)
+    assert figures["instances"] == 10
+    assert predictor._runtime.sizes == [4, 4, 2] if not flip else [4, 4, 4, 4, 2, 2]
+
+
+def test_perfect_heatmaps_score_nearly_one(people, oracle):
+    assert evaluate(oracle(is_teacher=True), people)["AP"] > 0.95
+
+
+def test_figures_have_the_documented_keys(people, oracle):
+    figures = evaluate(oracle(), people)
+    assert set(figures) == {*FIGURES, "instances", "seconds"}
+    assert json.loads(json.dumps(figures)) == figures
+
+
+def test_limit_scores_the_first_people_only(people, oracle):
+    figures = evaluate(oracle(), people, limit=3)
+    assert figures["instances"] == 3
+    assert figures["AP"] == figures["AR"] == pytest.approx(1)
+
+
+def detections(people, tmp_path, chosen):
+    """A detection file of the annotated boxes of some people."""
+    entries = [
+        {
+            "image_id": people[n].image_id,
+            "category_id": 1,
+            "bbox": people[n].box_xywh.tolist(),
+            "score": 0.9,
+        }
+        for n in chosen
+    ]
+    path = tmp_path / "detections.json"
+    path.write_text(json.dumps(entries))
+    return load_detections(path, people)
+
+
+def test_people_without_a_detection_are_missed(people, oracle, tmp_path):
+    boxes = detections(people, tmp_path, range(6))
+    figures = evaluate(oracle(), people, boxes=boxes)
+    assert figures["instances"] == 6
+    assert figures["AR"] == pytest.approx(0.6)
+
+
+def test_a_part_of_the_people_is_scored_in_its_own_images(people, oracle, tmp_path):
+    boxes = detections(people, tmp_path, range(10))
+    figures = evaluate(oracle(), people.take([4, 5]), boxes=boxes)
+    assert figures["instances"] == 2
+    assert figures["AP"] == pytest.approx(1)
+
+
+def test_limit_of_detections_scores_their_images(people, oracle, tmp_path):
+    boxes = detections(people, tmp_path, range(10))
+    figures = evaluate(oracle(), people, boxes=boxes, limit=4)
+    assert figures["instances"] == 4
+    assert figures["AR"] == pytest.approx(1)
+
+
+def test_a_person_found_twice_counts_once(people, oracle, tmp_path):
+    boxes = detections(people, tmp_path, [*range(10), *range(10)])
+    assert evaluate(oracle(), people, boxes=boxes)["AP"] == pytest.approx(1)
+    # Without suppression every second pose is a false one.
+    assert evaluate(oracle(), people, boxes=boxes, nms=1.1)["AP"] < 0.7
+
+
+def test_another_number_of_keypoints_is_refused(people, oracle, monkeypatch):
+    predictor = oracle()
+    predictor.schema = COCO_17.from_coco_category({"keypoints": ["tip"]})
+    with pytest.raises(ValueError, match="the 17 keypoints of .*json. Received: .* 1"):
+        evaluate(predictor, people)
+
+
+def test_nobody_to_evaluate_is_said(people, oracle):
+    with pytest.raises(ValueError, match="nobody to evaluate in"):
+        evaluate(oracle(), people.take([]))
+
+
+def test_crops_come_in_batches_whatever_the_number_of_threads(people):
+    found = {}
+    for workers in (1, 3):
+        batches = list(
+            crop_batches(people, input_size=SIZE, batch_size=3, workers=workers)
+        )
+        assert [len(batch.indices) for batch in batches] == [3, 3, 3, 1]
+        found[workers] = np.concatenate([batch.crops for batch in batches])
+    np.testing.assert_array_equal(found[1], found[3])
+
+
+def test_a_missing_image_is_named(people, tmp_path):
+    import dataclasses
+
+    elsewhere = dataclasses.replace(people, image_dir=tmp_path)
+    with pytest.raises(ImageError, match="0.png"):
+        list(crop_batches(elsewhere, input_size=SIZE, batch_size=2))
+
+
+@pytest.fixture
+def training():
+    """A tiny student with its distiller, and a batch."""
+    student = build_model("demo_student", token_layers=1, stem_blocks=1)
+    distiller = Distiller(student)
+    distiller.compile(optimizer=keras.optimizers.SGD(1.0))
+    targets = {
+        "keypoints": np.full((4, 17, 2), 0.3, np.float32),
+        "weights": np.ones((4, 17, 1), np.float32),
+    }
+    return distiller, np.zeros((4, *SIZE, 3), np.uint8), targets
+
+
+@pytest.mark.backend
+def test_ap_is_reported_during_fit(people, training):
+    distiller, images, targets = training
+    callback = PoseEvaluation(people, every=2, batch_size=16)
+    history = distiller.fit(
+        images, targets, epochs=3, verbose=0, callbacks=[callback]
+    ).history
+    # After the second epoch and, because it is the last, after the third.
+    assert [result["epoch"] for result in callback.results] == [2, 3]
+    assert history["val_AP"] == [result["AP"] for result in callback.results]
+    assert callback.results[0]["instances"] == 10
+
+
+@pytest.mark.backend
+def test_the_weights_of_each_epoch_are_evaluated(people, training, monkeypatch):
+    distiller, images, targets = training
+
+    def where(predictor, *_, **__):
+        return {"AP": float(predictor.predict_crops(images)[0].mean())}
+
+    monkeypatch.setattr(evaluation, "evaluate", where)
+    callback = PoseEvaluation(people)
+    distiller.fit(images, targets, epochs=2, verbose=0, callbacks=[callback])
+    first, last = (result["AP"] for result in callback.results)
+    assert abs(last - first) > 1e-4
+    assert where(PosePredictor(distiller.student))["AP"] == pytest.approx(last)

@@ -1,0 +1,186 @@
+"""PosePredictor: from runtime outputs to pixels, against the published decoders."""
+
+import numpy as np
+import pytest
+
+from distilpose_keras import predictor as predictor_module
+from distilpose_keras.keypoints import COCO_17
+from distilpose_keras.predictor import PosePredictor
+
+SIZE = (64, 48)
+
+
+class StandIn:
+    """A runtime that answers with what the test says."""
+
+    name = "stand-in"
+    input_size = SIZE
+    schema = COCO_17
+    metadata = {"model": "stand-in"}
+
+    def __init__(self, answer, is_teacher=False):
+        self.answer = answer
+        self.is_teacher = is_teacher
+        self.sizes = []
+
+    def run(self, crops):
+        self.sizes.append(len(crops))
+        return self.answer(crops)
+
+
+@pytest.fixture
+def predictor(monkeypatch):
+    """Make a predictor of an answer."""
+
+    def make(answer, *, is_teacher=False, batch_size=32):
+        runtime = StandIn(answer, is_teacher)
+        monkeypatch.setattr(predictor_module, "open_runtime", lambda *a, **k: runtime)
+        return PosePredictor("any", batch_size=batch_size)
+
+    return make
+
+
+def crops(count):
+    """Crops whose left and right halves differ."""
+    pixels = np.zeros((count, *SIZE, 3), np.uint8)
+    pixels[:, :, : SIZE[1] // 2] = 200
+    return pixels
+
+
+def is_mirrored(pixels):
+    return pixels[0, 0, 0, 0] == 0
+
+
+def constant_student(pixels):
+    """Keypoints at a quarter of the crop, whatever it shows."""
+    count = len(pixels)
+    return {
+        "keypoints": np.full((count, 17, 2), 0.25, np.float32),
+        "scores": np.full((count, 17, 1), 0.5, np.float32),
+    }
+
+
+def test_regressed_keypoints_map_to_the_image_as_published(parity, predictor):
+    reference = parity("decode")
+    regression = reference["regression"]
+    scores = np.linspace(0, 1, 6 * 17, dtype=np.float32).reshape(6, 17, 1)
+    model = predictor(lambda _: {"keypoints": regression, "scores": scores})
+    keypoints, found = model.predict_people(
+        crops(6), reference["center"], reference["scale"]
+    )
+    np.testing.assert_allclose(keypoints, reference["regression_xy"], atol=1e-2)
+    np.testing.assert_array_equal(found, scores[..., 0])
+
+
+def test_heatmaps_are_decoded_with_dark_as_published(parity, predictor):
+    reference = parity("decode")
+    model = predictor(lambda _: {"heatmaps": reference["heatmaps"]}, is_teacher=True)
+    keypoints, scores = model.predict_people(
+        crops(6), reference["center"], reference["scale"]
+    )
+    np.testing.assert_allclose(keypoints, reference["unbiased_xy"], atol=1e-2)
+    np.testing.assert_allclose(scores, reference["default_score"][..., 0])
+
+
+def test_flip_averages_a_student_with_its_mirror_image(predictor):
+    left, right = COCO_17.flip_pairs[0]
+
+    def answer(pixels):
+        outputs = constant_student(pixels)
+        # Seen in the mirror: the left eye is found where the right one was.
+        shown = right if is_mirrored(pixels) else left
+        outputs["keypoints"][:, shown] = (
+            (0.7, 0.3) if is_mirrored(pixels) else (0.4, 0.1)
+        )
+        outputs["scores"][:, shown] = 0.9 if is_mirrored(pixels) else 0.7
+        return outputs
+
+    keypoints, scores = predictor(answer).predict_crops(crops(2), flip=True)
+    # (0.4, 0.1) and the mirrored (1 - 0.7, 0.3).
+    np.testing.assert_allclose(keypoints[:, left], [[0.35, 0.2]] * 2, rtol=1e-6)
+    np.testing.assert_allclose(scores[:, left], 0.8, rtol=1e-6)
+    np.testing.assert_allclose(keypoints[:, right], [[0.5, 0.25]] * 2, rtol=1e-6)
+
+
+def test_flip_averages_a_teacher_with_its_shifted_mirror_image(parity, predictor):
+    reference = parity("decode")
+    plain = reference["heatmaps"][:1]
+    shifted = reference["heatmaps_flipped_shifted"]  # of the same maps, as published
+
+    def answer(_):
+        return {"heatmaps": plain}
+
+    model = predictor(answer, is_teacher=True)
+    heatmaps = model.predict_heatmaps(crops(1), flip=True)
+    np.testing.assert_allclose(heatmaps, (plain + shifted) / 2, atol=1e-6)
+
+
+def test_people_of_an_image_are_cropped_where_their_boxes_are(predictor):
+    # The answer is where the crop is brightest.
+    def brightest(pixels):
+        flat = pixels[..., 0].reshape(len(pixels), -1).argmax(axis=1)
+        rows, columns = np.divmod(flat, SIZE[1])
+        point = np.stack([columns / SIZE[1], rows / SIZE[0]], axis=-1)
+        outputs = constant_student(pixels)
+        outputs["keypoints"][:] = point[:, None]
+        return outputs
+
+    image = np.zeros((240, 320, 3), np.uint8)
+    image[98:103, 58:63] = image[148:153, 248:253] = 255
+    boxes = [[40, 60, 45, 60], [220, 120, 45, 60]]
+    result = predictor(brightest).predict(image, boxes)
+    np.testing.assert_allclose(result.keypoints[0, 0], [60, 100], atol=2.5)
+    np.testing.assert_allclose(result.keypoints[1, 0], [250, 150], atol=2.5)
+    assert result.scores.shape == (2, 17)
+
+
+def test_many_people_are_run_in_batches(predictor):
+    model = predictor(constant_student, batch_size=4)
+    image = np.zeros((240, 320, 3), np.uint8)
+    boxes = np.tile([10.0, 10, 60, 80], (10, 1)) + np.arange(10)[:, None]
+    result = model.predict(image, boxes)
+    assert model._runtime.sizes == [4, 4, 2]
+    one = model.predict(image, boxes[7:8])
+    np.testing.assert_array_equal(one.keypoints[0], result.keypoints[7])
+
+
+@pytest.mark.parametrize("boxes", [[], np.zeros((0, 4))])
+def test_a_picture_with_nobody_in_it_has_no_poses(predictor, boxes):
+    result = predictor(constant_student).predict(np.zeros((9, 9, 3), np.uint8), boxes)
+    assert len(result) == 0
+    assert result.keypoints.shape == (0, 17, 2)
+    assert result.scores.shape == (0, 17)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "complaint"),
+    [
+        ([1, 2, 3, 4], r"must be \(N, 4\). Received: \(4,\)"),
+        ([[1, 2, 3]], r"must be \(N, 4\). Received: \(1, 3\)"),
+        ([[1, 2, 0, 4]], "positive width and height"),
+        ([[1, 2, np.nan, 4]], "must be finite"),
+    ],
+)
+def test_unfit_boxes_are_refused(predictor, boxes, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        predictor(constant_student).predict(np.zeros((9, 9, 3), np.uint8), boxes)
+
+
+@pytest.mark.parametrize(
+    "image", [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3), np.float32)]
+)
+def test_an_image_that_is_not_uint8_rgb_is_refused(predictor, image):
+    with pytest.raises(ValueError, match="uint8 RGB. Received"):
+        predictor(constant_student).predict(image, [[0, 0, 5, 5]])
+
+
+def test_crops_of_another_size_are_refused(predictor):
+    with pytest.raises(ValueError, match=r"\(N, 64, 48, 3\) uint8. Received"):
+        predictor(constant_student).predict_crops(np.zeros((1, 32, 24, 3), np.uint8))
+
+
+def test_teachers_and_students_say_what_they_are(predictor):
+    with pytest.raises(ValueError, match="use predict_crops"):
+        predictor(constant_student).predict_heatmaps(crops(1))
+    with pytest.raises(ValueError, match="use predict_heatmaps"):
+        predictor(constant_student, is_teacher=True).predict_crops(crops(1))
