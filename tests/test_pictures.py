@@ -1,0 +1,111 @@
+"""Pictures in and out: folders, damaged files, videos."""
+
+import cv2
+import numpy as np
+import pytest
+
+from distilpose_keras.pictures import PictureSource, PictureWriter
+
+
+def write(path, value=128, size=(40, 60)):
+    path.parent.mkdir(exist_ok=True, parents=True)
+    cv2.imwrite(str(path), np.full((*size, 3), value, np.uint8))
+    return path
+
+
+@pytest.fixture
+def video(tmp_path):
+    path = tmp_path / "clip.mp4"
+    codec = cv2.VideoWriter_fourcc(*"mp4v")
+    writer = cv2.VideoWriter(str(path), codec, 10, (64, 48))
+    for value in (40, 120, 200):
+        writer.write(np.full((48, 64, 3), value, np.uint8))
+    writer.release()
+    return path
+
+
+def test_a_folder_gives_its_images_by_name(tmp_path):
+    write(tmp_path / "in" / "b.png", 10)
+    write(tmp_path / "in" / "a.JPG", 20)
+    (tmp_path / "in" / "notes.txt").write_text("not a picture")
+    source = PictureSource([tmp_path / "in"])
+    pictures = list(source)
+    assert len(source) == 2
+    assert [p.file_name for p in pictures] == ["a.JPG", "b.png"]
+    assert [p.image_id for p in pictures] == [1, 2]
+    assert pictures[1].image[0, 0].tolist() == [10, 10, 10]
+
+
+def test_images_numbered_as_in_coco_keep_their_ids(tmp_path):
+    names = ["000000000139.jpg", "000000000785.jpg"]
+    files = [write(tmp_path / name) for name in names]
+    assert [p.image_id for p in PictureSource(files)] == [139, 785]
+
+
+def test_colors_are_read_and_written_as_rgb(tmp_path):
+    path = tmp_path / "red.png"
+    cv2.imwrite(str(path), np.full((8, 8, 3), (0, 0, 255), np.uint8))  # BGR
+    (picture,) = PictureSource([path])
+    assert picture.image[0, 0].tolist() == [255, 0, 0]
+    writer = PictureWriter(tmp_path / "out")
+    writer.write(picture, picture.image)
+    assert cv2.imread(str(tmp_path / "out" / "red.png"))[0, 0].tolist() == [0, 0, 255]
+
+
+def test_a_damaged_image_does_not_stop_the_others(tmp_path):
+    good = write(tmp_path / "a.jpg")
+    bad = write(tmp_path / "b.jpg", size=(400, 600))
+    bad.write_bytes(bad.read_bytes()[:1500])
+    first, second, third = PictureSource([good, bad, write(tmp_path / "c.jpg")])
+    assert first.error is None and third.error is None
+    assert second.image is None
+    assert "b.jpg" in second.error and "\n" not in second.error
+
+
+def test_frames_of_a_video_are_numbered(video):
+    source = PictureSource([video])
+    frames = list(source)
+    assert len(source) == 3
+    assert [p.frame for p in frames] == [p.image_id for p in frames] == [1, 2, 3]
+    means = [p.image.mean() for p in frames]
+    np.testing.assert_allclose(means, [40, 120, 200], atol=6)
+    assert len(list(PictureSource([video], max_frames=2))) == 2
+
+
+def test_a_video_is_written_as_video(video, tmp_path):
+    writer = PictureWriter(tmp_path / "out")
+    for picture in PictureSource([video]):
+        writer.write(picture, 255 - picture.image)
+    writer.close()
+    copies = list(PictureSource([tmp_path / "out" / "clip.mp4"]))
+    np.testing.assert_allclose([p.image.mean() for p in copies], [215, 135, 55], atol=8)
+    assert copies[0].fps == pytest.approx(10)
+
+
+def test_a_damaged_video_is_reported(tmp_path):
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(b"no video")
+    (picture,) = PictureSource([path])
+    assert "clip.mp4" in picture.error
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("nowhere", "input not found"),
+        ("notes.txt", "must be an image"),
+        ("", "no images"),
+    ],
+)
+def test_other_inputs_are_refused(tmp_path, name, complaint):
+    (tmp_path / "notes.txt").write_text("text")
+    with pytest.raises(ValueError, match=complaint):
+        PictureSource([tmp_path / name])
+
+
+def test_two_images_of_one_name_are_refused(tmp_path):
+    files = [write(tmp_path / folder / "x.png") for folder in ("a", "b")]
+    with pytest.raises(
+        ValueError, match=r"different file names. Received: \['x.png'\]"
+    ):
+        PictureSource(files)

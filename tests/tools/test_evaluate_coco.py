@@ -1,0 +1,81 @@
+"""tools/evaluate_coco.py: figures, JSON, and one line on mistakes."""
+
+import importlib.util
+import json
+
+import pytest
+
+from distilpose_keras import cli
+from distilpose_keras.data.coco import coco_paths, load_detections, load_people
+from distilpose_keras.evaluation import evaluate
+from distilpose_keras.models.build import build_model, load_model
+from distilpose_keras.scoring import FIGURES
+
+DETECTIONS = "person_detection_results/COCO_val2017_detections_AP_H_56_person.json"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "student.keras"
+    build_model("demo_student", token_layers=1, stem_blocks=1).save(path)
+    return path
+
+
+@pytest.fixture
+def command(root):
+    """Run the command; return its exit code."""
+    location = root / "tools" / "evaluate_coco.py"
+    spec = importlib.util.spec_from_file_location("evaluate_command", location)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            cli.run(module.main, [str(a) for a in arguments])
+        return ended.value.code
+
+    return run
+
+
+def test_detector_boxes_give_the_librarys_figures(
+    command, model, coco_tiny, tmp_path, capsys
+):
+    written = tmp_path / "figures.json"
+    boxes = coco_tiny / DETECTIONS
+    code = command(
+        model, "--data", coco_tiny, "--boxes", boxes, "--flip", "--json", written
+    )
+    assert code == 0
+    found = json.loads(written.read_text())
+    assert list(found) == [*FIGURES, "instances", "seconds"]
+    people = load_people(*coco_paths(coco_tiny, "val"))
+    expected = evaluate(
+        load_model(model), people, boxes=load_detections(boxes, people), flip=True
+    )
+    for name in (*FIGURES, "instances"):
+        assert found[name] == pytest.approx(expected[name], abs=1e-6)
+    printed = capsys.readouterr()
+    assert "student.keras: detected boxes, flip test" in printed.out
+    assert "68 annotated people are in images without a detection" in printed.err
+
+
+def test_ground_truth_boxes_and_a_limit(command, model, coco_tiny, tmp_path):
+    written = tmp_path / "figures.json"
+    assert command(model, "--data", coco_tiny, "--limit", 5, "--json", written) == 0
+    assert json.loads(written.read_text())["instances"] == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["MODEL", "--data", "nowhere"], "data folder does not exist: nowhere"),
+        (["none.tflite", "--data", "COCO"], "none.tflite"),
+        (["MODEL", "--data", "COCO", "--boxes", "none.json"], "none.json"),
+    ],
+)
+def test_mistakes_are_one_line(command, model, coco_tiny, capsys, arguments, complaint):
+    names = {"MODEL": model, "COCO": coco_tiny}
+    assert command(*(names.get(a, a) for a in arguments)) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert lines[-1].startswith("error: ") and complaint in lines[-1]
+    assert not any("Traceback" in line for line in lines)
