@@ -15,6 +15,8 @@ What changes, and why no output does:
   keypoint tokens. The sigmas, which only training needs, are cut from the head.
 """
 
+from contextlib import contextmanager
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -54,13 +56,28 @@ def deploy(model, batch_size=None):
             "only a student (a PoseModel that predicts keypoints) can be deployed. "
             f"Received: {getattr(model, 'name', model)!r}"
         )
-    source = _Source(model)
+    with _float32_policy():
+        return _deployed_graph(_Source(model), config, batch_size)
+
+
+def _deployed_graph(source, config, batch_size):
+    """Build the graph from images to the dict of outputs."""
     images = keras.Input((*config.input_size, 3), batch_size=batch_size, name="image")
     x = images - np.array(IMAGE_MEAN, "float32") * 255
     features = backbone(x, config, source.conv_bn)
     head = _token_head if config.has_tokens else _pooled_head
-    outputs = head(features, config, source)
-    return keras.Model(images, outputs, name=config.name)
+    return keras.Model(images, head(features, config, source), name=config.name)
+
+
+@contextmanager
+def _float32_policy():
+    """Build layers in float32, whatever precision is used for training."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 class _Source:
