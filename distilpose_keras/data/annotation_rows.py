@@ -50,6 +50,7 @@ class AnnotationRows:
         self._scores = array("f")
         self._keypoints = array("f")
         self._lengths = array("i")
+        self._unlabelled = {}  # (category, numbers) of what is left out: an example
 
     def add_annotation(self, entry, require_keypoints):
         """Keep a COCO annotation, or count why not."""
@@ -58,6 +59,8 @@ class AnnotationRows:
             self.skipped[CROWD] += 1
         elif require_keypoints and not any(keypoints[2::3]):
             self.skipped[WITHOUT_KEYPOINTS] += 1
+            kind = entry["category_id"], len(keypoints)
+            self._unlabelled.setdefault(kind, entry["id"])
         else:
             self._append(entry, entry["id"], 1.0, keypoints)
 
@@ -103,10 +106,13 @@ class AnnotationRows:
                     f"image {self._image_ids[n]}"
                 )
 
-        refuse(
-            (lengths != 3 * num_keypoints) & (lengths != 0),
-            f"must have 3 numbers for each of {num_keypoints} keypoints",
-        )
+        fits = f"must have 3 numbers for each of {num_keypoints} keypoints"
+        refuse((lengths != 3 * num_keypoints) & (lengths != 0), fits)
+        for (category, length), example in self._unlabelled.items():
+            if category == category_id and length not in (0, 3 * num_keypoints):
+                raise ValueError(
+                    f"annotation {example} of {path} {fits}. Received: {length} numbers"
+                )
         image_index = images.positions(image_ids)
         refuse(image_index < 0, "is of an image that the file does not list")
         keypoints = self._triples(rows, lengths, num_keypoints)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 CHUNK = 1 << 22  # characters read at a time
 _SPACE = re.compile(r"[ \t\r\n]*")
+_NUMBER = re.compile(r"[-+.eE0-9]*")
 
 
 class _Text:
@@ -60,7 +61,10 @@ class _Text:
                     raise
                 continue
             # A number at the end of the window may go on in the next chunk.
-            if end == len(self.buffer) and self.more():
+            if (
+                _NUMBER.match(self.buffer, end).end() == len(self.buffer)
+                and self.more()
+            ):
                 continue
             self.position = end
             return value
