@@ -1,0 +1,109 @@
+"""How many replicas train together, and means over the batch that they share.
+
+Under `tf.distribute` a step sees the part of its replica. On JAX it sees the global
+batch, and on PyTorch there is one replica.
+"""
+
+import keras
+from keras import ops
+
+
+def global_means(means, samples):
+    """Average local means over all replicas, each weighted by its samples.
+
+    Without a TensorFlow strategy the arguments are already global.
+
+    Args:
+        means: (T,) float32 means over the local samples; anything if there are none.
+        samples: number of local samples, possibly 0; differs between replicas where
+            the last batch is uneven.
+
+    Returns:
+        means: (T,) over the global batch, the same on all replicas, not
+            differentiated.
+        samples: samples of the global batch divided by the number of replicas.
+    """
+    samples = ops.cast(samples, "float32")
+    context, replicas = _replica_context()
+    if replicas == 1:
+        return ops.stop_gradient(means), samples
+    sums = _zero_if_empty(means, samples) * samples
+    packed = ops.stop_gradient(ops.append(sums, samples))
+    packed = context.all_reduce("SUM", packed)
+    return packed[:-1] / packed[-1], packed[-1] / replicas
+
+
+def replica_loss(local_mean, samples, global_mean, global_samples):
+    """Loss of this replica, such that the optimizer's sum is the global gradient.
+
+    Keras sums gradients over replicas and multiplies the reported loss by their
+    number, so each replica returns the global mean divided by that number. A replica
+    differentiates its own samples only: its local mean, weighted by its share.
+
+    Args:
+        local_mean: differentiable mean over the local samples.
+        samples: number of local samples.
+        global_mean: mean over the global batch, from `global_means`.
+        global_samples: second result of `global_means`.
+    """
+    _, replicas = _replica_context()
+    if replicas == 1:
+        return local_mean
+    share = ops.cast(samples, "float32") / (global_samples * replicas)
+    local = _zero_if_empty(local_mean, samples) * share
+    # The value of the first term, the gradient of the second.
+    return global_mean / replicas + (local - ops.stop_gradient(local))
+
+
+def _zero_if_empty(means, samples):
+    """Replace the 0 / 0 of a replica without samples."""
+    return ops.where(samples > 0, means, ops.zeros_like(means))
+
+
+def _replica_context():
+    """Return the TensorFlow replica context and the number of replicas in step."""
+    if keras.backend.backend() != "tensorflow":
+        return None, 1
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    return context, 1 if context is None else context.num_replicas_in_sync
+
+
+def replica_count(trainer):
+    """Return how many replicas, in all processes, share a batch of the trainer."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        return trainer.distribute_strategy.num_replicas_in_sync
+    distribution = keras.distribution.distribution() if backend == "jax" else None
+    return 1 if distribution is None else distribution.device_mesh.devices.size
+
+
+def process_slice(samples):
+    """Return the part of a global batch that this process has to provide.
+
+    TensorFlow strategies split batches themselves; JAX leaves it to the processes.
+
+    Args:
+        samples: size of the global batch, a multiple of the number of replicas.
+    """
+    if keras.backend.backend() != "jax":
+        return slice(None)
+    import jax
+
+    part = samples // jax.process_count()
+    return slice(jax.process_index() * part, (jax.process_index() + 1) * part)
+
+
+def synchronize_batch_norm(model):
+    """Make batch normalisation of a model use the statistics of the global batch.
+
+    JAX does so by itself, and PyTorch has one replica: nothing changes there.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            synchronize_batch_norm(layer)
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True

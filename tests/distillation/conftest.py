@@ -1,0 +1,6 @@
+"""Makes ``import tiny_pose`` work in tests."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
