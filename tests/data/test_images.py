@@ -1,0 +1,120 @@
+import struct
+
+import cv2
+import numpy as np
+import pytest
+import recipe
+
+from distilpose_keras.data.images import ImageError, read_image, read_reduced_image
+
+
+@pytest.fixture
+def picture():
+    return recipe.picture(90, 130, seed=4)
+
+
+def save(path, picture, *options):
+    cv2.imwrite(str(path), picture[..., ::-1], options)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png", "bmp"])
+def test_pictures_are_read_as_opencv_reads_them(tmp_path, picture, kind):
+    path = save(tmp_path / f"a.{kind}", picture)
+    expected = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    image = read_image(path)
+    assert image.dtype == np.uint8
+    # Decoders of the same JPEG may round differently.
+    np.testing.assert_allclose(image.astype(int), expected, atol=2)
+
+
+def test_real_pictures_are_read_as_opencv_reads_them(coco_tiny):
+    for path in sorted((coco_tiny / "val2017").iterdir())[:5]:
+        expected = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+        np.testing.assert_allclose(read_image(path).astype(int), expected, atol=2)
+
+
+def test_a_grey_picture_has_three_equal_channels(tmp_path, picture):
+    for kind in ("jpg", "png"):
+        path = tmp_path / f"grey.{kind}"
+        cv2.imwrite(str(path), picture[..., 0])
+        image = read_image(path)
+        assert image.shape == (90, 130, 3)
+        assert (image == image[..., :1]).all()
+
+
+def with_orientation(jpeg, orientation, order):
+    """Put an EXIF block with an orientation into JPEG bytes."""
+    tiff = {"<": b"II*\0", ">": b"MM\0*"}[order]
+    tiff += struct.pack(order + "IH", 8, 2)
+    tiff += struct.pack(order + "HHII", 0x010F, 4, 1, 99)  # another tag first
+    tiff += struct.pack(order + "HHIHH", 0x0112, 3, 1, orientation, 0)
+    block = b"Exif\0\0" + tiff + struct.pack(order + "I", 0)
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + jpeg[2:]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_pictures_stand_upright_as_opencv_shows_them(
+    tmp_path, picture, orientation, order
+):
+    stored = save(tmp_path / "a.jpg", picture)
+    path = tmp_path / "turned.jpg"
+    path.write_bytes(with_orientation(stored.read_bytes(), orientation, order))
+    expected = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    assert expected.shape[:2] == ((90, 130) if orientation < 5 else (130, 90))
+    np.testing.assert_allclose(read_image(path).astype(int), expected, atol=2)
+    _, reduction = read_reduced_image(path, 2)
+    assert reduction == (2 if orientation == 1 else 1)
+
+
+def test_damaged_exif_is_passed_over(tmp_path, picture):
+    stored = save(tmp_path / "a.jpg", picture).read_bytes()
+    path = tmp_path / "b.jpg"
+    for garbage in (b"Exif\0\0XX", b"Exif\0\0II*\0\xff\xff\xff\xff"):
+        block = struct.pack(">H", len(garbage) + 2) + garbage
+        path.write_bytes(stored[:2] + b"\xff\xe1" + block + stored[2:])
+        assert read_image(path).shape == (90, 130, 3)
+
+
+@pytest.mark.parametrize("reduction", [2, 4, 8])
+def test_a_reduced_picture_averages_pixels(tmp_path, reduction):
+    picture = recipe.picture(92, 130, seed=4)
+    path = save(tmp_path / "a.jpg", picture, cv2.IMWRITE_JPEG_QUALITY, 98)
+    image, found = read_reduced_image(path, reduction)
+    assert found == reduction
+    height, width = 92 // reduction, 130 // reduction
+    assert image.shape == (-(-92 // reduction), -(-130 // reduction), 3)
+    whole = picture[: height * reduction, : width * reduction].astype(float)
+    blocks = whole.reshape(height, reduction, width, reduction, 3).mean(axis=(1, 3))
+    assert np.abs(image[:height, :width] - blocks).mean() < 1.5
+
+
+def test_only_jpeg_is_reduced(tmp_path, picture):
+    image, reduction = read_reduced_image(save(tmp_path / "a.png", picture), 4)
+    assert (image.shape, reduction) == ((90, 130, 3), 1)
+
+
+def test_a_missing_picture_is_named(tmp_path):
+    with pytest.raises(ImageError, match=r"cannot read image .*gone\.jpg: No such"):
+        read_image(tmp_path / "gone.jpg")
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png"])
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.99])
+def test_a_truncated_picture_is_named(tmp_path, picture, kind, share):
+    path = save(tmp_path / f"cut.{kind}", picture)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(ValueError, match=rf"cut\.{kind}") as error:
+        read_image(path)
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_not_a_picture_is_named(tmp_path):
+    path = tmp_path / "notes.jpg"
+    path.write_text("no picture at all, but enough text for a header")
+    with pytest.raises(ImageError, match=r"not a picture.*notes\.jpg"):
+        read_image(path)
+    with pytest.raises(ImageError, match="cannot read image"):
+        read_image(tmp_path)
