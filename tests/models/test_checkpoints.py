@@ -1,0 +1,248 @@
+"""Published checkpoints: every key read, every weight filled, no code run."""
+
+import os
+import pickle
+
+import numpy as np
+import pytest
+import recipe
+
+from distilpose_keras.models.build import build_model
+from distilpose_keras.models.checkpoint_files import read_state_dict
+from distilpose_keras.models.checkpoints import (
+    init_backbone_from,
+    load_checkpoint,
+    state_dict,
+    torch_keys,
+)
+from distilpose_keras.models.layers import sine_position_code
+from tests.models import reference
+
+KERNEL = "backbone.conv1.weight"
+QKV = "keypoint_head.tokenhead.transformer.layers.0.0.fn.fn.to_qkv.weight"
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build_model("demo_student", token_layers=1)
+
+
+@pytest.fixture
+def state(model):
+    """A complete checkpoint of the model with weights of its own."""
+    shapes = {key: value.shape for key, value in state_dict(model).items()}
+    return {key: recipe.fill(key, shape) for key, shape in shapes.items()}
+
+
+def assert_holds(model, state):
+    for key, value in state_dict(model).items():
+        np.testing.assert_array_equal(value, state[key], err_msg=key)
+
+
+@pytest.mark.parametrize("name", ["distilpose_s", "deeppose_resnet50"])
+def test_the_keys_and_shapes_are_the_published_ones(name):
+    ours = {key: list(v.shape) for key, v in state_dict(build_model(name)).items()}
+    published = {
+        key: shape
+        for key, shape, kind in reference.description(name)["state_dict"]
+        if kind == "filled"
+    }
+    assert ours == published
+
+
+def test_the_stored_position_code_is_the_published_one(model, state):
+    # positions 1 and 2 of 2 rows, normalised to pi and 2 pi; four channels for y, of
+    # which the last two have wavelength 1e4 ** 0.5
+    code = sine_position_code(2, 1, 8)
+    expected = [
+        [np.sin(np.pi), np.cos(np.pi), np.sin(np.pi / 100), np.cos(np.pi / 100)],
+        [np.sin(2 * np.pi), np.cos(2 * np.pi), np.sin(np.pi / 50), np.cos(np.pi / 50)],
+    ]
+    np.testing.assert_allclose(code[:, :4], expected, atol=1e-5)
+    key = "keypoint_head.tokenhead.pos_embedding"
+    load_checkpoint(model, {**state, key: sine_position_code(8, 8, 96)[None]})
+    with pytest.raises(ValueError, match="pos_embedding is not the 2D sine code"):
+        load_checkpoint(model, {**state, key: np.zeros((1, 64, 96), "float32")})
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_array_files_are_read_without_torch(model, state, tmp_path, suffix):
+    path = tmp_path / f"weights{suffix}"
+    if suffix == ".npz":
+        np.savez(path, **state)
+    else:
+        pytest.importorskip("safetensors.numpy").save_file(state, path)
+    report = load_checkpoint(model, path)
+    assert_holds(model, state)
+    assert set(report.filled) == set(state)
+    assert report.kept == report.unused == ()
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_torch_files_are_read_as_mmcv_writes_them(model, state, tmp_path, wrapped):
+    torch = pytest.importorskip("torch")
+    tensors = {f"module.{k}": torch.from_numpy(v.copy()) for k, v in state.items()}
+    tensors["module.backbone.bn1.num_batches_tracked"] = torch.tensor(7)
+    checkpoint = tensors
+    if wrapped:
+        meta = {"epoch": 210, "hook_msgs": {"best_score": np.float64(0.716)}}
+        checkpoint = {"meta": meta, "state_dict": tensors, "optimizer": {"lr": 1e-3}}
+    torch.save(checkpoint, tmp_path / "best_AP.pth")
+    load_checkpoint(model, tmp_path / "best_AP.pth")
+    assert_holds(model, state)
+
+
+def test_half_precision_parameters_are_read(model, state, tmp_path):
+    torch = pytest.importorskip("torch")
+    tensors = {k: torch.from_numpy(v).to(torch.bfloat16) for k, v in state.items()}
+    torch.save(tensors, tmp_path / "half.pth")
+    load_checkpoint(model, tmp_path / "half.pth")
+    assert_holds(model, {k: v.float().numpy() for k, v in tensors.items()})
+
+
+def spoil_missing(state):
+    del state[KERNEL]
+
+
+def spoil_unread(state):
+    state["backbone.conv9.weight"] = np.zeros(3, "float32")
+
+
+def spoil_transposed(state):
+    state[QKV] = state[QKV].T
+
+
+def spoil_several(state):
+    spoil_missing(state)
+    spoil_unread(state)
+    spoil_transposed(state)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "messages"),
+    [
+        (spoil_missing, [f"1 missing: {KERNEL}"]),
+        (spoil_unread, ["1 unread: backbone.conv9.weight"]),
+        (spoil_transposed, [f"wrong shape: {QKV} (96, 288) for (288, 96)"]),
+        (spoil_several, ["1 missing", "1 unread", "1 of the wrong shape"]),
+    ],
+)
+def test_what_does_not_fit_is_listed_and_nothing_is_loaded(
+    model, state, spoil, messages
+):
+    before = state_dict(model)
+    spoil(state)
+    state["backbone.bn1.bias"] = state["backbone.bn1.bias"] + 1
+    with pytest.raises(ValueError) as info:
+        load_checkpoint(model, state)
+    for message in messages:
+        assert message in str(info.value)
+    assert "\n" not in str(info.value)
+    assert_holds(model, before)
+
+
+class Exploit:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.path}",)
+
+
+@pytest.mark.parametrize("writer", ["torch", "pickle"])
+def test_a_pickle_that_runs_code_is_refused(tmp_path, writer):
+    torch = pytest.importorskip("torch")
+    path, proof = tmp_path / "evil.pth", tmp_path / "code-ran"
+    checkpoint = {"state_dict": {"weight": Exploit(proof)}}
+    if writer == "torch":
+        torch.save(checkpoint, path)
+    else:
+        path.write_bytes(pickle.dumps(checkpoint, protocol=2))
+    with pytest.raises(ValueError, match="evil.pth.*Refused") as info:
+        read_state_dict(path)
+    assert "\n" not in str(info.value)
+    assert not proof.exists()
+    # The file is dangerous indeed: plain unpickling runs it.
+    pickle.loads(pickle.dumps(Exploit(proof)))
+    assert proof.exists()
+
+
+def test_object_arrays_in_npz_are_refused(tmp_path):
+    path, proof = tmp_path / "evil.npz", tmp_path / "code-ran"
+    np.savez(path, weight=np.array([Exploit(proof)], dtype=object))
+    with pytest.raises(ValueError, match="not a readable .npz file: .*evil.npz"):
+        read_state_dict(path)
+    assert not proof.exists()
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.npz", "a.safetensors"])
+def test_missing_and_damaged_files_are_named(tmp_path, name):
+    path = tmp_path / name
+    with pytest.raises(ValueError, match=f"no such checkpoint: .*{name}"):
+        read_state_dict(path)
+    path.write_bytes(b"PK\x03\x04 not a checkpoint")
+    with pytest.raises(ValueError, match=name) as info:
+        read_state_dict(path)
+    assert "\n" not in str(info.value)
+
+
+def test_a_checkpoint_without_tensors_is_refused(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch.save({"epoch": 3}, tmp_path / "epoch.pth")
+    with pytest.raises(ValueError, match="Not a tensor: .'epoch'"):
+        read_state_dict(tmp_path / "epoch.pth")
+    torch.save([torch.zeros(1)], tmp_path / "list.pth")
+    with pytest.raises(ValueError, match="expected a dict .*list.pth. Received: list"):
+        read_state_dict(tmp_path / "list.pth")
+
+
+def test_a_backbone_is_filled_from_a_bare_imagenet_checkpoint(state):
+    model = build_model("demo_student", token_layers=1)
+    before = state_dict(model)
+    bare = {
+        key.removeprefix("backbone."): value
+        for key, value in state.items()
+        if key.startswith("backbone.")
+    }
+    bare["fc.weight"] = np.zeros((1000, 64), "float32")
+    report = load_checkpoint(model, bare, backbone_only=True)
+    for key, value in state_dict(model).items():
+        source = state if key.startswith("backbone.") else before
+        np.testing.assert_array_equal(value, source[key], err_msg=key)
+    assert report.unused == ("backbone.fc.weight",)
+    assert len(report.filled) + len(report.kept) == len(before)
+    assert str(report).startswith(f"filled {len(report.filled)} weights, kept ")
+
+
+def test_a_student_starts_from_its_teachers_first_three_stages(tmp_path):
+    settings = {"input_size": (64, 96), "hrnet_width": 4, "token_layers": 1}
+    student = build_model("distilpose_l", **settings)
+    teacher = build_model("tokenpose_hrnet_w48", **settings)
+    expected = state_dict(teacher)
+    head = {k: v for k, v in state_dict(student).items() if "tokenhead" in k}
+    teacher.save(tmp_path / "teacher.keras")
+    for source in (teacher, tmp_path / "teacher.keras"):
+        fresh = build_model("distilpose_l", **settings)
+        report = init_backbone_from(fresh, source)
+        for key in report.filled:
+            np.testing.assert_array_equal(state_dict(fresh)[key], expected[key])
+        assert all(key.startswith("backbone.") for key in report.filled)
+        assert any(key.startswith("backbone.stage4") for key in report.unused)
+    assert set(head) == set(report.kept)
+
+
+def test_a_backbone_of_another_width_is_refused():
+    wide = build_model("demo_student", token_layers=1, stem_width=48)
+    narrow = build_model("demo_student", token_layers=1)
+    with pytest.raises(ValueError, match="of the wrong shape: backbone.conv1.weight"):
+        init_backbone_from(narrow, wide)
+
+
+def test_no_two_weights_share_a_key():
+    for name in ("demo_student", "demo_teacher"):
+        model = build_model(name)
+        assert len(torch_keys(model)) == len(model.variables)

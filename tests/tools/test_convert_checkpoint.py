@@ -1,0 +1,54 @@
+"""The convert_checkpoint command."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import recipe
+
+from distilpose_keras.models.build import build_model, load_model
+from distilpose_keras.models.checkpoints import state_dict
+
+
+@pytest.fixture
+def convert(root):
+    """Run the command and return its exit code, output and errors."""
+
+    def run(*args):
+        result = subprocess.run(
+            [sys.executable, "tools/convert_checkpoint.py", *map(str, args)],
+            cwd=root,
+            env={**os.environ, "PYTHONPATH": str(root)},
+            capture_output=True,
+            text=True,
+        )
+        return result.returncode, result.stdout, result.stderr
+
+    return run
+
+
+@pytest.mark.slow
+def test_a_checkpoint_becomes_a_keras_file_or_an_error(convert, tmp_path):
+    shapes = {k: v.shape for k, v in state_dict(build_model("demo_student")).items()}
+    state = {key: recipe.fill(key, shape) for key, shape in shapes.items()}
+    checkpoint, out = tmp_path / "student.npz", tmp_path / "student.keras"
+    np.savez(checkpoint, **state)
+    code, output, errors = convert(checkpoint, "--model", "demo_student", "--out", out)
+    assert code == 0, errors
+    assert f"filled {len(state)} weights, kept 0" in output
+    model = load_model(out)
+    assert model.metadata == {"checkpoint": "student.npz"}
+    for key, value in state_dict(model).items():
+        np.testing.assert_array_equal(value, state[key])
+
+    code, _, errors = convert(
+        checkpoint, "--model", "demo_teacher", "--out", tmp_path / "teacher.keras"
+    )
+    assert code == 2
+    lines = [line for line in errors.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    assert "Traceback" not in errors
+    assert "missing: " in lines[0] and "unread: " in lines[0]
+    assert not (tmp_path / "teacher.keras").exists()
