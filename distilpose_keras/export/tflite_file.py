@@ -39,9 +39,14 @@ def read_model(content):
     if content[4:8] != _IDENTIFIER:
         raise ValueError("not a TFLite file")
     try:
-        return schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     except (struct.error, IndexError, ValueError, TypeError, MemoryError):
         raise ValueError("truncated TFLite file") from None
+    for buffer in model.buffers:
+        if buffer.offset > 1:  # data behind the FlatBuffer, as quantizers write it
+            data = np.frombuffer(content, np.uint8)[buffer.offset :][: buffer.size]
+            buffer.data, buffer.offset, buffer.size = data, 0, 0
+    return model
 
 
 def read_entry(content, name):
@@ -80,6 +85,20 @@ def embed(content, document):
         entries={ENTRY: json.dumps(document).encode(), "TFLITE_METADATA": description},
         files={LABELS: "".join(f"{name}\n" for name in document["schema"]["names"])},
     )
+
+
+def name_inputs_and_outputs(content):
+    """Give a file's tensors the names of its signature, outputs in their order.
+
+    Many runtimes know neither signatures nor a converter's names and go by order.
+    """
+    model = read_model(content)
+    graph, signature = model.subgraphs[0], model.signatureDefs[0]
+    for tensor in (*signature.inputs, *signature.outputs):
+        graph.tensors[tensor.tensorIndex].name = tensor.name
+    outputs = sorted(signature.outputs, key=lambda tensor: tensor.name)
+    graph.outputs = np.array([t.tensorIndex for t in outputs], np.int32)
+    return pack_model(model)
 
 
 def attach(content, *, entries, files):

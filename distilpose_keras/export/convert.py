@@ -1,0 +1,160 @@
+"""Students to float32 graphs: the TFLite and ONNX files that all others come from.
+
+Both converters read a TensorFlow graph. Under another Keras backend the model is
+saved and converted by this module as a command in a second process, which loads the
+same weights with TensorFlow:
+
+    python -m distilpose_keras.export.convert MODEL.keras tflite|onnx OUTPUT
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import keras
+
+ONNX_OPSET = 17  # the first with LayerNormalization
+# Conversion takes longer than quantization: several precisions share the last one.
+_last = {}
+
+
+def check_student(model):
+    """Raise a ValueError unless ``model`` is a student `PoseModel`."""
+    config = getattr(model, "pose_config", None)
+    if config is None or config.is_teacher:
+        raise ValueError(
+            "only a student (a PoseModel that predicts keypoints) can be exported. "
+            f"Received: {getattr(model, 'name', None) or type(model).__name__}"
+        )
+
+
+def float_tflite(model):
+    """Convert a student to a float32 TFLite file, batch 1.
+
+    Args:
+        model: a student `PoseModel`, on any backend.
+
+    Returns:
+        bytes of the file, from `image` to `keypoints` and `scores`; no metadata.
+
+    Raises:
+        ValueError: if the model is not a student.
+        RuntimeError: if the conversion fails.
+    """
+    return _convert(model, "tflite")
+
+
+def float_onnx(model):
+    """Convert a student to a float32 ONNX model, any batch size.
+
+    Args:
+        model: a student `PoseModel`, on any backend.
+
+    Returns:
+        bytes of the ``ModelProto``; no metadata.
+
+    Raises:
+        ValueError: if the model is not a student.
+        RuntimeError: if the conversion fails.
+    """
+    return _convert(model, "onnx")
+
+
+def _convert(model, kind):
+    check_student(model)
+    key = (kind, _fingerprint(model))
+    if _last.get(kind, (None, None))[0] != key:
+        if keras.backend.backend() == "tensorflow":
+            content = _CONVERTERS[kind](model)
+        else:
+            content = _convert_elsewhere(model, kind)
+        _last[kind] = (key, content)
+    return _last[kind][1]
+
+
+def _fingerprint(model):
+    """Digest of a model's configuration and weights."""
+    digest = hashlib.sha256(json.dumps(model.pose_config.to_dict()).encode())
+    for weight in model.get_weights():
+        digest.update(weight.tobytes())
+    return digest.hexdigest()
+
+
+def _to_tflite(model):
+    import tensorflow as tf
+
+    from distilpose_keras.models.deploy import deploy
+
+    graph = deploy(model, batch_size=1)
+    archive = keras.export.ExportArchive()
+    archive.track(graph)
+    archive.add_endpoint(
+        "serving_default",
+        lambda image: graph(image, training=False),
+        input_signature=[_image_spec(graph)],
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        archive.write_out(folder, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        return converter.convert()
+
+
+def _to_onnx(model):
+    import tensorflow as tf
+    import tf2onnx
+
+    from distilpose_keras.models.deploy import deploy
+
+    graph = deploy(model)
+    spec = [_image_spec(graph)]
+    function = tf.function(
+        lambda image: graph(image, training=False), input_signature=spec
+    )
+    proto, _ = tf2onnx.convert.from_function(
+        function, input_signature=spec, opset=ONNX_OPSET
+    )
+    return proto.SerializeToString()
+
+
+_CONVERTERS = {"tflite": _to_tflite, "onnx": _to_onnx}
+
+
+def _image_spec(graph):
+    import tensorflow as tf
+
+    return tf.TensorSpec(graph.inputs[0].shape, tf.float32, name="image")
+
+
+def _convert_elsewhere(model, kind):
+    """Convert in a process that runs Keras on TensorFlow."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, result = Path(folder, "model.keras"), Path(folder, "result")
+        model.save(source)
+        done = subprocess.run(
+            [sys.executable, "-m", __name__, str(source), kind, str(result)],
+            env=os.environ
+            | {
+                "KERAS_BACKEND": "tensorflow",
+                "TF_CPP_MIN_LOG_LEVEL": "3",
+                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            },
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or ["no message"]
+            raise RuntimeError(f"conversion with TensorFlow failed: {lines[-1]}")
+        return result.read_bytes()
+
+
+if __name__ == "__main__":
+    from distilpose_keras.models.build import load_model
+
+    model_path, target, output = sys.argv[1:]
+    Path(output).write_bytes(_convert(load_model(model_path), target))

@@ -1,0 +1,35 @@
+"""What operators of a graph are, and in which precision each is computed."""
+
+import re
+from dataclasses import dataclass
+
+FLOAT = "float32"
+DYNAMIC = "int8 dynamic"  # int8 weights; activations quantized as they come
+INT8 = "int8"
+INT16 = "int16"  # of activations; the weights are int8
+
+
+@dataclass(frozen=True)
+class Operator:
+    """An operator of a TFLite or ONNX graph.
+
+    Attributes:
+        name: name of its output tensor, unique in the graph.
+        kind: the format's name of the operation.
+        rank: axes of its output; feature maps have 4.
+        weighted: whether its second input is constant, as of a convolution.
+    """
+
+    name: str
+    kind: str
+    rank: int
+    weighted: bool
+
+    @property
+    def label(self):
+        """The Keras layer it comes from, where its name tells.
+
+        ``model/layer_1/operation;...`` -> ``layer``; other names lose the model.
+        """
+        parts = re.split("[;:]", self.name)[0].split("/")
+        return re.sub(r"_\d+$", "", parts[1]) if len(parts) > 2 else parts[-1]

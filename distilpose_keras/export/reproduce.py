@@ -1,0 +1,62 @@
+"""The last step of every export: the runtime loads the file and agrees with the model.
+
+Converters report success for files that no runtime opens. A file gets its final name
+only after this check.
+"""
+
+import numpy as np
+
+from distilpose_keras.runtimes import open_runtime
+
+# Largest mean difference to the model, in units of the crop and of the scores (which
+# are of order 1). Float files only round; int8 files of useful models stay far below.
+TOLERANCES = {"float32": 1e-4, "float16": 2e-3, "int8": 0.03, "int8-full": 0.06}
+# Of the largest difference, for the files that only round.
+LARGEST = {"float32": 1e-3, "float16": 2e-2}
+CROPS = 4
+
+
+class ExportError(ValueError):
+    """A converted file does not do what its model does."""
+
+
+def check_reproduces(path, model, precision, crops=None):
+    """Run an exported file and its model on the same crops.
+
+    Args:
+        path: the file.
+        model: the student `PoseModel` it was made of.
+        precision: a key of `TOLERANCES`.
+        crops: (N, H, W, 3) uint8 RGB; smooth noise by default.
+
+    Raises:
+        ExportError: if the runtime cannot load the file, or an output differs by
+            more than its precision explains.
+    """
+    if crops is None:
+        crops = smooth_noise(CROPS, model.pose_config.input_size)
+    crops = crops[:CROPS]
+    try:
+        found = open_runtime(path).run(crops)
+    except (ValueError, RuntimeError) as error:
+        raise ExportError(f"the {precision} file cannot be run: {error}") from error
+    expected = open_runtime(model).run(crops)
+    for name, wanted in expected.items():
+        difference = np.abs(found[name] - wanted)
+        mean, largest = difference.mean(), difference.max()
+        if not (
+            mean <= TOLERANCES[precision] and largest <= LARGEST.get(precision, np.inf)
+        ):
+            raise ExportError(
+                f"the {precision} file does not reproduce the model: {name} differ by "
+                f"{mean:.2g} on average (at most {TOLERANCES[precision]:.2g} expected) "
+                f"and by up to {largest:.2g}"
+            )
+
+
+def smooth_noise(count, input_size, seed=0):
+    """Draw (count, H, W, 3) uint8 crops of coloured blotches 16 pixels wide."""
+    height, width = input_size
+    rng = np.random.default_rng(seed)
+    grid = rng.integers(0, 256, (count, height // 16, width // 16, 3))
+    return grid.repeat(16, axis=1).repeat(16, axis=2).astype(np.uint8)
