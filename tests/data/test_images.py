@@ -106,7 +106,8 @@ def test_a_truncated_picture_is_named(tmp_path, picture, kind, share):
     path = save(tmp_path / f"cut.{kind}", picture)
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(ValueError, match=rf"cut\.{kind}") as error:
+    said = "^image is truncated" if kind == "jpg" and share >= 0.5 else ""
+    with pytest.raises(ImageError, match=rf"{said}.*cut\.{kind}") as error:
         read_image(path)
     assert "\n" not in str(error.value)
 
