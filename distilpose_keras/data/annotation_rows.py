@@ -77,7 +77,8 @@ class AnnotationRows:
             raise TypeError("a bbox that is not 4 numbers")
         x, y, width, height = box
         self._boxes.extend((x, y, width, height))
-        self._areas.append(entry.get("area", width * height))
+        area = entry.get("area")
+        self._areas.append(width * height if area is None else area)
         self._image_ids.append(entry["image_id"])
         self._annotation_ids.append(annotation_id)
         self._categories.append(entry["category_id"])

@@ -79,6 +79,13 @@ def test_people_are_taken_and_limited(load):
     assert people[1:3].annotation_ids.tolist() == [1, 2]
 
 
+def test_the_box_stands_in_for_an_area_that_is_not_given(load):
+    bare = annotation(1)
+    del bare["area"]
+    people = load(coco_document([annotation(0), bare, annotation(2, area=None)]))
+    assert people.areas.tolist() == [600, 30 * 40, 30 * 40]
+
+
 def test_people_of_a_picture_come_together_in_the_order_of_the_pictures(load):
     images = [(5, 100, 200), (3, 100, 200)]
     entries = [annotation(n, image_id=image) for n, image in enumerate([3, 5, 3, 5])]
