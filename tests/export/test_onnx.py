@@ -23,7 +23,7 @@ def truth(student, crops):
 @pytest.mark.parametrize(
     "name, tolerance",
     [
-        pytest.param("float32.onnx", 1e-5, marks=pytest.mark.backend),
+        ("float32.onnx", 1e-5),
         ("int8.onnx", 2e-2),
     ],
 )

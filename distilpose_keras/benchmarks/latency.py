@@ -1,0 +1,237 @@
+"""Latency of exported files: medians, ratios, and where the time goes.
+
+The measuring process is one of its own, on one core and with one thread of NumPy's
+BLAS, which has to be set before NumPy is imported.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+import distilpose_keras
+from distilpose_keras.benchmarks.macs import count_macs
+from distilpose_keras.benchmarks.profiles import profile
+from distilpose_keras.benchmarks.timing import interleave
+from distilpose_keras.export.metadata import read_metadata
+
+GEMM_SIZE = 1024
+BATCHES = (4, 16)
+_BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+
+
+def add_arguments(parser):
+    """Add the arguments of ``benchmark.py latency``."""
+    parser.add_argument("files", nargs="+", metavar="FILE", help=".tflite or .onnx")
+    parser.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="also with 2, 4, ... N"
+    )
+    parser.add_argument("--rounds", type=int, default=50, help="medians count")
+    parser.add_argument(
+        "--profile", action="store_true", help="also the time per kind of operator"
+    )
+
+
+def run(args):
+    """Measure, and return one dict per row of the tables.
+
+    The rows: this machine's float32 matrix product (``gflops``); one crop per file on
+    one core, where ``ms`` is the median of the thread's processor time, which other
+    programs disturb least, ``ratio`` is against the first file and ``gemm_ratio``
+    against the time that the file's multiply-accumulates (``gmacs``) would need as one
+    matrix product (both medians of the ratios within a round); more threads, by the
+    clock; larger batches of ONNX files on one thread, per crop; operators.
+
+    Args:
+        args: namespace of `add_arguments`.
+
+    Raises:
+        ValueError: if a file is missing, truncated or not ours.
+    """
+    for file in args.files:
+        read_metadata(file)
+    settings = {key: getattr(args, key) for key in ("files", "threads", "rounds")}
+    root = Path(distilpose_keras.__file__).resolve().parents[1]
+    path = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, "-m", __name__, json.dumps(settings | {"ops": args.profile})],
+        env=os.environ | dict.fromkeys(_BLAS_THREADS, "1") | {"PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def measure(files, threads, rounds, ops):
+    """Do the work of `run` in this process."""
+    rows = []
+    with Progress(console=Console(stderr=True), transient=True) as bar, _one_core():
+        task = bar.add_task("latency", total=rounds)
+
+        def advance():
+            bar.advance(task)
+
+        rows += _single(files, rounds, advance)
+        rows += _batches([f for f in files if f.endswith(".onnx")], rounds)
+    counts = [2**i for i in range(1, threads.bit_length()) if 2**i < threads]
+    rows += _threads(files, [1, *counts, threads] if threads > 1 else [], rounds)
+    return rows + (_operators(files) if ops else [])
+
+
+@contextlib.contextmanager
+def _one_core():
+    """Keep this process on one of its cores, where the system can."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Keep what compiled code writes to standard error off the terminal."""
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def open_call(file, *, threads=1, batch=1):
+    """Open a file and return a function that runs it on the same input again."""
+    height, width = read_metadata(file)["input_size"]
+    crops = np.random.default_rng(0).integers(0, 256, (batch, height, width, 3))
+    opener = _open_onnx if file.endswith(".onnx") else _open_tflite
+    return opener(file, crops, threads)
+
+
+def _open_tflite(file, crops, threads):
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(file, num_threads=threads)
+    interpreter.allocate_tensors()
+    (image,) = interpreter.get_input_details()
+    if image["dtype"] == np.int8:
+        crops = crops - 128
+    interpreter.set_tensor(image["index"], crops.astype(image["dtype"]))
+    return interpreter.invoke
+
+
+def _open_onnx(file, crops, threads):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(
+        file, options, providers=["CPUExecutionProvider"]
+    )
+    feed = {session.get_inputs()[0].name: crops.astype(np.float32)}
+    return lambda: session.run(None, feed)
+
+
+def _single(files, rounds, advance):
+    """One crop, one core, next to a matrix product."""
+    square = np.ones((GEMM_SIZE, GEMM_SIZE), np.float32)
+    calls = [lambda: square @ square, *map(open_call, files)]
+    seconds = interleave(calls, rounds=rounds, clock=time.thread_time, advance=advance)
+    per_mac = seconds[:, :1] / GEMM_SIZE**3  # (rounds, 1)
+    rate = float(np.median(2e-9 / per_mac))
+    rows = [{"matrix product": f"float32, {GEMM_SIZE} cubed", "gflops": round(rate, 1)}]
+    for file, spent in zip(files, seconds.T[1:], strict=True):
+        macs = count_macs(file)
+        bound = spent[:, None] / (macs * per_mac)
+        rows.append(
+            {
+                "file": Path(file).name,
+                "precision": read_metadata(file)["precision"],
+                "ms": _ms(spent),
+                "ratio": _median(spent / seconds[:, 1]),
+                "gmacs": round(macs / 1e9, 3),
+                "gemm_ratio": _median(bound),
+            }
+        )
+    return rows
+
+
+def _batches(files, rounds):
+    """ONNX files with several crops at once, on one core."""
+    sizes = (1, *BATCHES)
+    cases = [(file, size) for file in files for size in sizes]
+    calls = [open_call(file, batch=size) for file, size in cases]
+    seconds = interleave(calls, rounds=max(rounds // 10, 3), clock=time.thread_time)
+    times = {
+        case: spent / case[1] for case, spent in zip(cases, seconds.T, strict=True)
+    }
+    return [
+        {
+            "file": Path(file).name,
+            "batch": size,
+            "ms_per_crop": _ms(spent),
+            "ratio": _median(spent / times[file, 1]),
+        }
+        for (file, size), spent in times.items()
+    ]
+
+
+def _threads(files, counts, rounds):
+    """One crop with several threads, by the clock."""
+    cases = [(file, count) for file in files for count in counts]
+    calls = [open_call(file, threads=count) for file, count in cases]
+    seconds = interleave(calls, rounds=rounds) if calls else np.empty((0, 0))
+    times = dict(zip(cases, seconds.T, strict=True))
+    return [
+        {
+            "file": Path(file).name,
+            "threads": count,
+            "ms": _ms(spent),
+            "ratio": _median(spent / times[file, 1]),
+        }
+        for (file, count), spent in times.items()
+    ]
+
+
+def _operators(files):
+    """Time per kind of operator."""
+    rows = []
+    for file in files:
+        with _quiet():
+            kinds = profile(file)
+        total = sum(spent for _, spent in kinds.values())
+        rows += [
+            {
+                "file": Path(file).name,
+                "operator": kind,
+                "count": count,
+                "ms": round(spent, 3),
+                "share": round(spent / total, 3),
+            }
+            for kind, (count, spent) in kinds.items()
+        ]
+    return rows
+
+
+def _ms(seconds):
+    return round(1e3 * float(np.median(seconds)), 2)
+
+
+def _median(ratios):
+    return round(float(np.median(ratios)), 3)
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(**json.loads(sys.argv[1]))))
