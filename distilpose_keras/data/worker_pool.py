@@ -6,6 +6,7 @@ of multiprocessing imports the user's script, and with it the backend, in every 
 A worker ends when its input ends, so that none outlives a parent that is killed.
 """
 
+import contextlib
 import os
 import pickle
 import queue
@@ -82,14 +83,23 @@ class _Lane:
         self.tasks.put(None)
 
     def join(self):
-        """Wait for both to end, by force if a read hangs."""
+        """Wait for both to end, by force if the process hangs."""
         self._thread.join(CLOSE_SECONDS)
         if self._thread.is_alive():
             self._process.kill()
             self._thread.join()
-        self._process.stdin.close()
+        with contextlib.suppress(OSError):  # what a dead process has not read
+            self._process.stdin.close()
         self._process.stdout.close()
-        self._process.wait()
+        self._wait()
+
+    def _wait(self):
+        """Return the exit code of a process that is about to end."""
+        try:
+            return self._process.wait(CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
 
     def _serve(self):
         """Pass tasks to the process until told to stop."""
@@ -105,7 +115,7 @@ class _Lane:
                     raise failure
                 future.set_result(self._exchange(request, epoch, arrays, slots))
             except (OSError, EOFError, pickle.UnpicklingError):
-                code = self._process.wait()
+                code = self._wait()
                 failure = RuntimeError(f"a data worker process died (exit code {code})")
                 future.set_exception(failure)
             except BaseException as error:
