@@ -1,35 +1,33 @@
 """The convert_checkpoint command."""
 
-import os
-import subprocess
-import sys
+import importlib.util
 
 import numpy as np
 import pytest
 import recipe
 
+from distilpose_keras.cli import run
 from distilpose_keras.models.build import build_model, load_model
 from distilpose_keras.models.checkpoints import state_dict
 
+SCRIPT = "tools/convert_checkpoint.py"
+
 
 @pytest.fixture
-def convert(root):
-    """Run the command and return its exit code, output and errors."""
+def convert(root, capsys):
+    """Run the command as its script does; return exit code, output and errors."""
+    spec = importlib.util.spec_from_file_location("command", root / SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
 
-    def run(*args):
-        result = subprocess.run(
-            [sys.executable, "tools/convert_checkpoint.py", *map(str, args)],
-            cwd=root,
-            env={**os.environ, "PYTHONPATH": str(root)},
-            capture_output=True,
-            text=True,
-        )
-        return result.returncode, result.stdout, result.stderr
+    def call(*args):
+        with pytest.raises(SystemExit) as info:
+            run(module.main, [str(arg) for arg in args])
+        return info.value.code, *capsys.readouterr()
 
-    return run
+    return call
 
 
-@pytest.mark.slow
 def test_a_checkpoint_becomes_a_keras_file_or_an_error(convert, tmp_path):
     shapes = {k: v.shape for k, v in state_dict(build_model("demo_student")).items()}
     state = {key: recipe.fill(key, shape) for key, shape in shapes.items()}
