@@ -27,6 +27,8 @@ from distilpose_keras.models.build import build_model
 from distilpose_keras.predictor import PosePredictor
 
 SIZE = (128, 96)
+# As small as a token model gets: what takes time here is compiling it.
+TINY = {"input_size": (32, 24), "stem_width": 8, "token_layers": 1, "stem_blocks": 1}
 BOX = (80, 120)  # width and height of every person
 
 
@@ -248,14 +250,14 @@ def test_a_missing_image_is_named(people, tmp_path):
 @pytest.fixture
 def training():
     """A tiny student with its distiller, and a batch."""
-    student = build_model("demo_student", token_layers=1, stem_blocks=1)
+    student = build_model("demo_student", **TINY)
     distiller = Distiller(student)
     distiller.compile(optimizer=keras.optimizers.SGD(1.0))
     targets = {
         "keypoints": np.full((4, 17, 2), 0.3, np.float32),
         "weights": np.ones((4, 17, 1), np.float32),
     }
-    return distiller, np.zeros((4, *SIZE, 3), np.uint8), targets
+    return distiller, np.zeros((4, *TINY["input_size"], 3), np.uint8), targets
 
 
 @pytest.mark.backend
@@ -288,7 +290,7 @@ def test_the_weights_of_each_epoch_are_evaluated(people, training, monkeypatch):
 
 def test_the_model_in_a_trainer_is_the_one_evaluated(training):
     distiller, _, _ = training
-    teacher = build_model("demo_teacher", token_layers=1, stem_blocks=1)
+    teacher = build_model("demo_teacher", **TINY)
     assert pose_model(distiller) is distiller.student
     assert pose_model(HeatmapTrainer(teacher)) is teacher
     assert pose_model(teacher) is teacher

@@ -9,19 +9,20 @@ from distilpose_keras.models.build import build_model, normalize_images
 from distilpose_keras.predictor import PosePredictor
 from distilpose_keras.runtimes import _dequantize, _quantize, open_runtime
 
-SIZE = (128, 96)
+SIZE = (64, 48)
+# As small as a token model gets: what takes time here is compiling it.
+TINY = {"input_size": SIZE, "stem_width": 8, "token_layers": 1, "stem_blocks": 1}
 
 
 @pytest.fixture(scope="module")
 def student():
-    return build_model("demo_student", token_layers=1, stem_blocks=1)
+    return build_model("demo_student", **TINY)
 
 
 @pytest.fixture(scope="module")
 def files(student, tmp_path_factory):
     """The student as files of all kinds."""
     from distilpose_keras.export.onnx import export_onnx
-
     from distilpose_keras.export.tflite import export_tflite
 
     folder = tmp_path_factory.mktemp("models")
@@ -42,19 +43,16 @@ def direct(model, pixels):
 
 
 @pytest.mark.backend
-@pytest.mark.parametrize("count", [1, 3, 4])
-def test_keras_runtime_gives_the_models_outputs(student, count):
-    pixels = crops(count)
-    found = open_runtime(student).run(pixels)
+def test_keras_runtime_gives_the_models_outputs_of_any_number_of_crops(student):
+    expected = direct(student, crops(4))
+    found = open_runtime(student).run(crops(4)[:3])
     assert set(found) == {"keypoints", "scores"}
-    expected = direct(student, pixels)
     for name, values in found.items():
-        np.testing.assert_allclose(values, expected[name], atol=1e-5)
+        np.testing.assert_allclose(values, expected[name][:3], atol=1e-5)
 
 
-@pytest.mark.backend
 def test_keras_runtime_runs_a_teacher():
-    teacher = build_model("demo_teacher", token_layers=1, stem_blocks=1)
+    teacher = build_model("demo_teacher", **TINY)
     pixels = crops(2)
     runtime = open_runtime(teacher)
     assert runtime.is_teacher
