@@ -53,8 +53,10 @@ class PictureSource:
 
         Raises:
             ValueError: if an input does not exist, is of another kind, a folder has
-                no images, or two images have the same name.
+                no images, two images have the same name or there are to be no frames.
         """
+        if max_frames is not None and max_frames < 1:
+            raise ValueError(f"frames must be at least 1. Received: {max_frames}")
         self._max_frames = max_frames
         self.images = []
         self.videos = []

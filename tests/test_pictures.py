@@ -70,6 +70,8 @@ def test_frames_of_a_video_are_numbered(video):
     means = [p.image.mean() for p in frames]
     np.testing.assert_allclose(means, [40, 120, 200], atol=6)
     assert len(list(PictureSource([video], max_frames=2))) == 2
+    with pytest.raises(ValueError, match="at least 1. Received: 0"):
+        PictureSource([video], max_frames=0)
 
 
 def test_a_video_is_written_as_video(video, tmp_path):

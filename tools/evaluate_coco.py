@@ -40,23 +40,20 @@ def parse_arguments(argv):
     )
     parser.add_argument("--flip", action="store_true", help="average with the mirror")
     parser.add_argument(
-        "--limit", type=cli_count, metavar="N", help="score only the first N boxes"
+        "--limit", type=int, metavar="N", help="score only the first N boxes"
     )
-    parser.add_argument("--batch-size", type=cli_count, default=32, metavar="N")
+    parser.add_argument("--batch-size", type=int, default=32, metavar="N")
     parser.add_argument("--json", metavar="FILE", help="also write the figures here")
     return parser.parse_args(argv)
-
-
-def cli_count(text):
-    """A positive whole number."""
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"must be a positive number: {text}")
-    return int(text)
 
 
 def main(argv):
     """Run the command."""
     arguments = parse_arguments(argv)
+    for name in ("limit", "batch_size"):
+        if (value := getattr(arguments, name)) is not None and value < 1:
+            flag = name.replace("_", "-")
+            raise ValueError(f"--{flag} must be at least 1. Received: {value}")
     from distilpose_keras.data.coco import coco_paths, load_detections, load_people
     from distilpose_keras.evaluation import evaluate
     from distilpose_keras.files import write_json

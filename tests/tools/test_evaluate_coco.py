@@ -70,6 +70,7 @@ def test_ground_truth_boxes_and_a_limit(command, model, coco_tiny, tmp_path):
     [
         (["MODEL", "--data", "nowhere"], "data folder does not exist: nowhere"),
         (["none.tflite", "--data", "COCO"], "none.tflite"),
+        (["MODEL", "--data", "COCO", "--limit", "0"], "--limit must be at least 1"),
         (["MODEL", "--data", "COCO", "--boxes", "none.json"], "none.json"),
     ],
 )
