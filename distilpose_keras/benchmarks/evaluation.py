@@ -38,7 +38,7 @@ def run(args):
 
     The rows are preparing all crops of the validation set, running the model on
     crops that lie ready, both together as `evaluate` does, OKS-NMS and pycocotools.
-    ``ratio`` is the time of both together by the sum of their times alone.
+    ``ratio`` is a step's time by that of making crops and then running the model.
 
     Args:
         args: namespace of `add_arguments`.
@@ -115,15 +115,14 @@ def _many_poses(people):
 def _rows(counts, seconds):
     """The table's rows from the times of all passes."""
     medians = {name: float(np.median(spent[1:])) for name, spent in seconds.items()}
-    rows = [
+    crops, inference = list(medians.values())[:2]
+    return [
         {
             "step": name,
             "count": counts[name],
             "seconds": round(spent, 3),
             "per_second": round(counts[name] / spent, 1),
+            "ratio": round(spent / (crops + inference), 2),
         }
         for name, spent in medians.items()
     ]
-    crops, inference, together = list(medians.values())[:3]
-    rows[2]["ratio"] = round(together / (crops + inference), 2)
-    return rows
