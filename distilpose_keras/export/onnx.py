@@ -1,10 +1,8 @@
 """Students as ONNX files."""
 
-from distilpose_keras.export.calibration import check_crops
-from distilpose_keras.export.convert import check_student, float_onnx
-from distilpose_keras.export.metadata import describe, embed_onnx, write_sidecar
-from distilpose_keras.export.reproduce import check_reproduces
-from distilpose_keras.files import atomic_path
+from distilpose_keras.export.convert import check_student
+from distilpose_keras.export.quantizers import ONNXQuantizer, finish_onnx, tidy_onnx
+from distilpose_keras.export.reproduce import write_checked
 
 PRECISIONS = ("float32", "int8")
 
@@ -32,52 +30,14 @@ def export_onnx(model, path, *, precision="float32", calibration=None):
         ExportError: (a ValueError) if the file does not reproduce the model.
         OSError: if the file cannot be written; nothing is left under its name.
     """
-    from distilpose_keras.export import onnx_quantize
-
     check_student(model)
     if precision not in PRECISIONS:
         raise ValueError(
             f"precision must be one of {', '.join(PRECISIONS)}. Received: {precision!r}"
         )
     if precision == "int8":
-        check_crops(calibration, model)
-    proto = tidy_onnx(model)
-    if precision == "int8":
-        proto = onnx_quantize.quantize(
-            proto,
-            onnx_quantize.selective(proto),
-            onnx_quantize.activation_ranges(proto, calibration),
-        )
-    write_onnx(proto, model, path, precision, calibration)
-
-
-def tidy_onnx(model):
-    """Convert a student to a float32 ``ModelProto`` ready to be written."""
-    import onnx
-
-    from distilpose_keras.export.onnx_graph import tidy
-
-    proto = onnx.load_from_string(float_onnx(model))
-    tidy(proto)
-    return proto
-
-
-def write_onnx(proto, model, path, precision, crops=None):
-    """Finish a converted model: metadata, checks, write.
-
-    Args:
-        proto: the ``ModelProto``.
-        model: the student it was made of.
-        path: the file to write.
-        precision: one of `PRECISIONS`.
-        crops: uint8 crops for the check, or None.
-    """
-    import onnx
-
-    document = describe(model, runtime="onnx", precision=precision)
-    embed_onnx(proto, document)
-    onnx.checker.check_model(proto, full_check=True)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(proto.SerializeToString())
-        check_reproduces(temporary, model, precision, crops)
-    write_sidecar(path, document)
+        quantizer = ONNXQuantizer(model, precision, calibration)
+        content = quantizer.build(quantizer.plan)
+    else:
+        content = finish_onnx(tidy_onnx(model), model, precision)
+    write_checked(content, path, model, precision, calibration)

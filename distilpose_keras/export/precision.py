@@ -29,7 +29,9 @@ class Operator:
     def label(self):
         """The Keras layer it comes from, where its name tells.
 
-        ``model/layer_1/operation;...`` -> ``layer``; other names lose the model.
+        ``model/operation;model/layer_1/operation`` -> ``layer``; where no part names
+        a layer, the operation of the first.
         """
-        parts = re.split("[;:]", self.name)[0].split("/")
-        return re.sub(r"_\d+$", "", parts[1]) if len(parts) > 2 else parts[-1]
+        parts = [part.split("/") for part in re.split("[;:]", self.name)]
+        layers = [path[1] for path in parts if len(path) > 2]
+        return re.sub(r"_\d+$", "", layers[0]) if layers else parts[0][-1]

@@ -6,6 +6,8 @@ only after this check.
 
 import numpy as np
 
+from distilpose_keras.export.metadata import read_metadata, write_sidecar
+from distilpose_keras.files import atomic_path
 from distilpose_keras.runtimes import open_runtime
 
 # Largest mean difference to the model, in units of the crop and of the scores (which
@@ -18,6 +20,26 @@ CROPS = 4
 
 class ExportError(ValueError):
     """A converted file does not do what its model does."""
+
+
+def write_checked(content, path, model, precision, crops=None):
+    """Write a finished file, and its metadata beside it, if it does what it should.
+
+    Args:
+        content: bytes of the file.
+        path: where it goes.
+        model: the student `PoseModel` it was made of.
+        precision: a key of `TOLERANCES`.
+        crops: (N, H, W, 3) uint8 RGB to compare on; smooth noise by default.
+
+    Raises:
+        ExportError: if the file cannot be run or disagrees with the model.
+        OSError: if it cannot be written. Either way nothing appears under its name.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+        check_reproduces(temporary, model, precision, crops)
+    write_sidecar(path, read_metadata(path))
 
 
 def check_reproduces(path, model, precision, crops=None):

@@ -1,13 +1,9 @@
 """Students as TFLite files."""
 
-from distilpose_keras.export import tflite_quantize
-from distilpose_keras.export.calibration import check_crops
 from distilpose_keras.export.convert import check_student, float_tflite
-from distilpose_keras.export.metadata import describe, write_sidecar
-from distilpose_keras.export.ranges import activation_ranges
-from distilpose_keras.export.reproduce import check_reproduces
-from distilpose_keras.export.tflite_file import embed, name_inputs_and_outputs
-from distilpose_keras.files import atomic_path
+from distilpose_keras.export.quantizers import TFLiteQuantizer, finish_tflite
+from distilpose_keras.export.reproduce import write_checked
+from distilpose_keras.export.tflite_quantize import float16_weights
 
 PRECISIONS = ("float32", "float16", "int8", "int8-full")
 
@@ -43,40 +39,11 @@ def export_tflite(model, path, *, precision="float32", calibration=None):
             f"precision must be one of {', '.join(PRECISIONS)}. Received: {precision!r}"
         )
     if precision.startswith("int8"):
-        check_crops(calibration, model)
-    content = float_tflite(model)
-    if precision == "float16":
-        content = tflite_quantize.float16_weights(content)
-    elif precision == "int8":
-        content = tflite_quantize.quantize(
-            content,
-            tflite_quantize.selective(content),
-            activation_ranges(content, calibration),
-        )
-    elif precision == "int8-full":
-        content = tflite_quantize.squares_as_products(content)
-        content = tflite_quantize.quantize(
-            content,
-            tflite_quantize.integer(content),
-            activation_ranges(content, calibration),
-            integer_interface=True,
-        )
-    write_tflite(content, model, path, precision, calibration)
-
-
-def write_tflite(content, model, path, precision, crops=None):
-    """Finish a converted file: names, metadata, check, write.
-
-    Args:
-        content: bytes of the converted ``.tflite``.
-        model: the student it was made of.
-        path: the file to write.
-        precision: one of `PRECISIONS`.
-        crops: uint8 crops for the check, or None.
-    """
-    document = describe(model, runtime="tflite", precision=precision)
-    content = embed(name_inputs_and_outputs(content), document)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
-        check_reproduces(temporary, model, precision, crops)
-    write_sidecar(path, document)
+        quantizer = TFLiteQuantizer(model, precision, calibration)
+        content = quantizer.build(quantizer.plan)
+    else:
+        content = float_tflite(model)
+        if precision == "float16":
+            content = float16_weights(content)
+        content = finish_tflite(content, model, precision)
+    write_checked(content, path, model, precision, calibration)

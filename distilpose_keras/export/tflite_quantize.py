@@ -123,6 +123,8 @@ def quantize(content, precisions, ranges, *, integer_interface=False):
             tool.add_static_config(
                 scope, kind, activation_num_bits=bits, weight_num_bits=8
             )
+    if not tool.get_quantization_recipe():
+        return content
     statistics = _to_statistics(content, ranges) if tool.need_calibration else None
     return _run(tool, statistics)
 
