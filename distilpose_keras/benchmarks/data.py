@@ -22,22 +22,23 @@ from distilpose_keras.keypoints import COCO_17
 
 PEOPLE_PER_PASS = 1000  # smaller data sets are repeated, as links to their pictures
 
-# Opens an annotation file; prints people, seconds and peak bytes of memory. Linux lets
-# a program inherit the peak of `getrusage` from its parent, but not that under /proc.
+# Opens an annotation file; prints people, seconds by the clock and of the processor,
+# and peak bytes of memory. Linux lets a program inherit the peak of `getrusage` from
+# its parent, but not that under /proc.
 _OPEN_PROGRAM = """
 import re, resource, sys, time
 from distilpose_keras.data.coco import load_people
 
-start = time.perf_counter()
+start, processor = time.perf_counter(), time.process_time()
 count = len(load_people(sys.argv[1], sys.argv[2]))
-seconds = time.perf_counter() - start
+seconds, processor = time.perf_counter() - start, time.process_time() - processor
 try:
     with open("/proc/self/status") as status:
         peak = int(re.search(r"VmHWM:\\s*(\\d+) kB", status.read())[1]) * 1024
 except OSError:
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-print(count, seconds, peak)
+print(count, seconds, processor, peak)
 """
 
 
@@ -64,10 +65,10 @@ def add_arguments(parser):
 def run(args):
     """Measure, and return one dict per row of the table.
 
-    The rows are the plain path, PoseDataset in this process and in workers, and opening
-    a large annotation file. ``crops_per_second`` is by the clock; in one process
-    ``crops_per_core_second`` is by processor time. ``ratio`` is against the plain path:
-    of the latter, or with workers of the former. What is compared runs in turns.
+    The rows are the plain path, PoseDataset (fully augmented) in this process and in
+    worker processes, and opening a large annotation file. ``crops_per_second`` is by
+    the clock, ``crops_per_core_second`` by processor time; ``ratio`` is against the
+    plain path, of processor time where it is known. What is compared runs in turns.
 
     Args:
         args: namespace of `add_arguments`.
@@ -150,15 +151,13 @@ def _crop_rows(people, args, bar):
             batches = (data_set[i] for i in range(len(data_set)))
             spent.append(_seconds_to_use_up(batches))
             bar.advance(task)
-    rows = [_crop_row("plain: imread, warpAffine, normalise", 1, people, plain)]
+    rows = [_crop_row("plain: imread, warpAffine, normalise", people, plain)]
     for data_set, spent in zip(data_sets, seconds, strict=True):
         data_set.close()
-        name = f"PoseDataset, augmented, {data_set.image_dtype}"
-        row = _crop_row(name, data_set.processes, people, spent)
-        rate = "crops_per_core_second"
-        rate = rate if rate in row else "crops_per_second"
-        rows.append({**row, "ratio": round(row[rate] / rows[0][rate], 2)})
-    return rows
+        row = _crop_row(f"PoseDataset, {data_set.image_dtype}", people, spent)
+        row["workers"] = data_set.processes
+        rows.append(row)
+    return [_compared(row, rows[0], rows[2]) for row in rows]
 
 
 def _seconds_to_use_up(items):
@@ -169,17 +168,31 @@ def _seconds_to_use_up(items):
     return time.perf_counter() - wall, time.process_time() - processor
 
 
-def _crop_row(name, workers, people, spent):
+def _crop_row(name, people, spent):
     """Return the row of one way to make crops; its first pass warmed the caches."""
     wall, processor = np.median(spent[1:], axis=0)
-    row = {
+    return {
         "path": name,
-        "workers": workers,
+        "workers": 1,
         "crops_per_second": round(float(len(people) / wall), 1),
+        "crops_per_core_second": round(float(len(people) / processor), 1),
     }
-    if workers == 1:
-        row["crops_per_core_second"] = round(float(len(people) / processor), 1)
-    return row
+
+
+def _compared(row, plain, alone):
+    """Complete a row by its ratios to the plain path and to one process."""
+    if row["workers"] == 1:
+        rate = "crops_per_core_second"
+        return row | {"ratio": round(row[rate] / plain[rate], 2)}
+    # The processor time of workers is not seen from here.
+    rate = row["crops_per_second"]
+    return {
+        "path": row["path"],
+        "workers": row["workers"],
+        "crops_per_second": rate,
+        "ratio": round(rate / plain["crops_per_second"], 2),
+        "ratio_to_one_process": round(rate / alone["crops_per_second"], 2),
+    }
 
 
 def index_row(people):
@@ -206,9 +219,9 @@ def index_row(people):
         return {
             "path": f"opening {answer[0]} people, a file of "
             f"{path.stat().st_size / 1e6:.0f} MB",
-            "workers": 1,
             "seconds": round(float(answer[1]), 1),
-            "peak_mb": round(int(answer[2]) / 1e6),
+            "core_seconds": round(float(answer[2]), 1),
+            "peak_mb": round(int(answer[3]) / 1e6),
         }
 
 
