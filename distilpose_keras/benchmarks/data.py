@@ -68,7 +68,9 @@ def run(args):
     The rows are the plain path, PoseDataset (fully augmented) in this process and in
     worker processes, and opening a large annotation file. ``crops_per_second`` is by
     the clock, ``crops_per_core_second`` by processor time; ``ratio`` is against the
-    plain path, of processor time where it is known. What is compared runs in turns.
+    plain path, of processor time where it is known; ``limit_of_caller`` is the rate at
+    which receiving crops from workers would fill the core that trains. What is compared
+    runs in turns.
 
     Args:
         args: namespace of `add_arguments`.
@@ -184,7 +186,7 @@ def _compared(row, plain, alone):
     if row["workers"] == 1:
         rate = "crops_per_core_second"
         return row | {"ratio": round(row[rate] / plain[rate], 2)}
-    # The processor time of workers is not seen from here.
+    # Of processor time only that of this process is seen: it bounds all workers' sum.
     rate = row["crops_per_second"]
     return {
         "path": row["path"],
@@ -192,6 +194,7 @@ def _compared(row, plain, alone):
         "crops_per_second": rate,
         "ratio": round(rate / plain["crops_per_second"], 2),
         "ratio_to_one_process": round(rate / alone["crops_per_second"], 2),
+        "limit_of_caller": row["crops_per_core_second"],
     }
 
 
