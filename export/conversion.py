@@ -40,17 +40,19 @@ def parse_arguments(argv, *, description, examples, precisions):
     return arguments
 
 
-def convert(arguments, export, suffix):
+def convert(arguments, suffix):
     """Run a conversion.
 
     Args:
         arguments: of `parse_arguments`.
-        export: `export_tflite` or `export_onnx`.
-        suffix: that the file to write must have.
+        suffix: that the file to write must have, ``.tflite`` or ``.onnx``.
     """
+    _check(arguments, suffix)
+    from distilpose_keras.export.onnx import export_onnx
+    from distilpose_keras.export.tflite import export_tflite
     from distilpose_keras.models.build import load_model
 
-    _check(arguments, suffix)
+    export = export_onnx if suffix == ".onnx" else export_tflite
     model = load_model(arguments.model)
     crops = None
     if arguments.calibration:

@@ -24,9 +24,7 @@ def main(argv):
     arguments = parse_arguments(
         argv, description=__doc__, examples=EXAMPLES, precisions=PRECISIONS
     )
-    from distilpose_keras.export.onnx import export_onnx
-
-    convert(arguments, export_onnx, ".onnx")
+    convert(arguments, ".onnx")
 
 
 if __name__ == "__main__":

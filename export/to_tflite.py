@@ -25,9 +25,7 @@ def main(argv):
     arguments = parse_arguments(
         argv, description=__doc__, examples=EXAMPLES, precisions=PRECISIONS
     )
-    from distilpose_keras.export.tflite import export_tflite
-
-    convert(arguments, export_tflite, ".tflite")
+    convert(arguments, ".tflite")
 
 
 if __name__ == "__main__":

@@ -27,15 +27,20 @@ def operators(proto):
         for value in (*inferred.value_info, *inferred.output)
     }
     constants = {tensor.name for tensor in proto.graph.initializer}
-    return [
-        Operator(
-            name=node.output[0],
-            kind=node.op_type,
-            rank=ranks.get(node.output[0], 0),
-            weighted=len(node.input) > 1 and node.input[1] in constants,
+    found = []
+    for node in proto.graph.node:
+        weighted = len(node.input) > 1 and node.input[1] in constants
+        found.append(
+            Operator(
+                name=node.output[0],
+                kind=node.op_type,
+                rank=ranks.get(node.output[0], 0),
+                weighted=weighted,
+                # tf2onnx renames outputs, but not weights.
+                origin=node.input[1] if weighted else "",
+            )
         )
-        for node in proto.graph.node
-    ]
+    return found
 
 
 def selective(proto):

@@ -18,12 +18,14 @@ class Operator:
         kind: the format's name of the operation.
         rank: axes of its output; feature maps have 4.
         weighted: whether its second input is constant, as of a convolution.
+        origin: name that tells the Keras layer it comes from, if another one.
     """
 
     name: str
     kind: str
     rank: int
     weighted: bool
+    origin: str = ""
 
     @property
     def label(self):
@@ -32,6 +34,6 @@ class Operator:
         ``model/operation;model/layer_1/operation`` -> ``layer``; where no part names
         a layer, the operation of the first.
         """
-        parts = [part.split("/") for part in re.split("[;:]", self.name)]
+        parts = [part.split("/") for part in re.split("[;:]", self.origin or self.name)]
         layers = [path[1] for path in parts if len(path) > 2]
         return re.sub(r"_\d+$", "", layers[0]) if layers else parts[0][-1]

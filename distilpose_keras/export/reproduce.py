@@ -80,5 +80,6 @@ def smooth_noise(count, input_size, seed=0):
     """Draw (count, H, W, 3) uint8 crops of coloured blotches 16 pixels wide."""
     height, width = input_size
     rng = np.random.default_rng(seed)
-    grid = rng.integers(0, 256, (count, height // 16, width // 16, 3))
-    return grid.repeat(16, axis=1).repeat(16, axis=2).astype(np.uint8)
+    grid = rng.integers(0, 256, (count, -(-height // 16), -(-width // 16), 3))
+    blotches = grid.repeat(16, axis=1).repeat(16, axis=2).astype(np.uint8)
+    return np.ascontiguousarray(blotches[:, :height, :width])

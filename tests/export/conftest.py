@@ -51,3 +51,19 @@ def exported(student, crops, tmp_path_factory):
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory):
+    """A small rendered data set in COCO's layout."""
+    from distilpose_keras.data.synthetic import render_dataset
+
+    folder = tmp_path_factory.mktemp("data") / "people"
+    return render_dataset(folder, train_images=16, val_images=4, workers=1)
+
+
+@pytest.fixture(scope="session")
+def people(data):
+    from distilpose_keras.data.coco import coco_paths, load_people
+
+    return load_people(*coco_paths(data, "val"))

@@ -1,0 +1,101 @@
+"""Mixed precision: the layers that hurt give way, as few as are needed."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from distilpose_keras.export import sensitivity
+from distilpose_keras.export.metadata import read_metadata
+from distilpose_keras.export.onnx import tidy_onnx
+from distilpose_keras.export.precision import DYNAMIC, FLOAT, INT8, Operator
+from distilpose_keras.export.quantizers import ONNXQuantizer
+
+
+@pytest.fixture(scope="module")
+def quantizer(student, crops):
+    return ONNXQuantizer(student, "int8", crops)
+
+
+@pytest.fixture(scope="module")
+def errors(quantizer, crops):
+    return sensitivity.layer_errors(quantizer, crops[:2])
+
+
+def test_every_quantized_operator_is_measured(quantizer, errors):
+    quantized = {op for op, value in quantizer.plan.items() if value != FLOAT}
+    assert errors.keys() == quantized
+    assert all(error >= 0 for error in errors.values())
+    assert len(set(errors.values())) > len(errors) / 2
+
+
+def test_a_damaged_layer_is_found(student, crops, monkeypatch):
+    quantizer = ONNXQuantizer(student, "int8", crops)
+    (victim,) = [
+        operator
+        for operator in quantizer.plan
+        if operator.kind == "MatMul" and "2-1-fn-fn-net-0" in operator.label
+    ]
+    build = quantizer.build
+
+    def damage(plan):
+        if plan[victim] == FLOAT:
+            return build(plan)
+        graph = quantizer.graph
+        quantizer.graph = tidy_onnx(student)
+        weights = quantizer.graph.graph.initializer
+        (kernel,) = [tensor for tensor in weights if tensor.name == victim.origin]
+        kernel.raw_data = bytes(len(kernel.raw_data))
+        try:
+            return build(plan)
+        finally:
+            quantizer.graph = graph
+
+    monkeypatch.setattr(quantizer, "build", damage)
+    errors = sensitivity.layer_errors(quantizer, crops[:2])
+    assert max(errors, key=errors.get) == victim
+
+
+@pytest.mark.parametrize("needed", [0, 1, 2, 3, 5, 8])
+def test_the_fewest_of_the_worst_operators_are_widened(needed):
+    layers = [Operator(f"m/layer_{i}/MatMul", "MatMul", 3, True) for i in range(8)]
+    plan = dict.fromkeys(layers, DYNAMIC)
+    errors = {layer: i % 8 for i, layer in enumerate(layers)}
+    quantizer = SimpleNamespace(plan=plan, wider={DYNAMIC: FLOAT}, precision="int8")
+
+    def drop(candidate):
+        return 1.0 - sum(p == FLOAT for p in candidate.values()) / 10
+
+    limit = 1.0 - needed / 10
+    chosen, lost = sensitivity._refine(quantizer, errors, drop, limit)
+    assert {op for op, p in chosen.items() if p == FLOAT} == set(layers[8 - needed :])
+    assert lost == pytest.approx(limit)
+
+
+def test_a_limit_out_of_reach_is_an_error():
+    layer = Operator("m/layer_1/MatMul", "MatMul", 3, True)
+    quantizer = SimpleNamespace(
+        plan={layer: INT8}, wider={INT8: FLOAT}, precision="int8"
+    )
+    with pytest.raises(ValueError, match="int8 loses 9.00 AP points even with every"):
+        sensitivity._refine(quantizer, {layer: 1.0}, lambda plan: 9.0, 0.5)
+
+
+def test_export_within_writes_file_report_and_plot(student, crops, people, tmp_path):
+    path, report = tmp_path / "student.onnx", tmp_path / "layers.json"
+    result = sensitivity.export_within(
+        student,
+        path,
+        precision="int8",
+        calibration=crops,
+        people=people,
+        max_ap_drop=0.5,
+        report=report,
+    )
+    assert read_metadata(path)["precision"] == "int8"
+    assert json.loads(report.read_text()) == result
+    assert report.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    assert result["ap_drop"] <= 0.5
+    assert {"layer", "operator", "error_px", "precision"} == result["layers"][0].keys()
+    names = [layer["layer"] for layer in result["layers"]]
+    assert "backbone-conv1" in names
