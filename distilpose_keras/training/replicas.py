@@ -107,3 +107,28 @@ def synchronize_batch_norm(model):
             synchronize_batch_norm(layer)
         elif isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
+
+
+def sum_over_replicas(tensors):
+    """Sum tensors over the replicas of a TensorFlow strategy.
+
+    Args:
+        tensors: list of tensors and None.
+
+    Returns:
+        The list of sums, and the number of replicas.
+    """
+    context, replicas = _replica_context()
+    if replicas == 1:
+        return tensors, 1
+    given = [tensor for tensor in tensors if tensor is not None]
+    sums = iter(context.all_reduce("SUM", given))
+    return [None if tensor is None else next(sums) for tensor in tensors], replicas
+
+
+def all_replicas(flag):
+    """Return whether a boolean tensor is true on all replicas."""
+    context, replicas = _replica_context()
+    if replicas == 1:
+        return flag
+    return context.all_reduce("SUM", ops.cast(flag, "float32")) == replicas
