@@ -96,8 +96,8 @@ def name_inputs_and_outputs(content):
     graph, signature = model.subgraphs[0], model.signatureDefs[0]
     for tensor in (*signature.inputs, *signature.outputs):
         graph.tensors[tensor.tensorIndex].name = tensor.name
-    outputs = sorted(signature.outputs, key=lambda tensor: tensor.name)
-    graph.outputs = np.array([t.tensorIndex for t in outputs], np.int32)
+    signature.outputs.sort(key=lambda tensor: tensor.name)
+    graph.outputs = np.array([t.tensorIndex for t in signature.outputs], np.int32)
     return pack_model(model)
 
 
