@@ -1,10 +1,24 @@
-"""What every command shares: one clear line for a user's mistake."""
+"""What every command shares: one clear line for a user's mistake, and no chatter."""
 
+import argparse
+import importlib.abc
+import importlib.util
+import logging
 import os
 import sys
+import warnings
+from contextlib import contextmanager
 
-# Before a backend is imported: TensorFlow's start-up log hides the one line that counts.
+# Before a backend is imported: its start-up log hides the one line that counts.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """A parser whose errors are one line, as those of the library are."""
+
+    def error(self, message):
+        """Report a wrong command line as a user's mistake."""
+        raise ValueError(f"{message} (see {self.prog} --help)")
 
 
 def run(main, argv=None):
@@ -12,12 +26,14 @@ def run(main, argv=None):
 
     Library code reports wrong input as `ValueError` and unreadable or unwritable
     files as `OSError`; a missing optional package is a `ModuleNotFoundError`.
-    Anything else is a bug and keeps its traceback.
+    Anything else is a bug and keeps its traceback. With the environment variable
+    ``DISTILPOSE_DEBUG`` set, mistakes keep theirs too.
 
     Args:
         main: function of the argument list that returns an exit code or None.
         argv: arguments; `sys.argv[1:]` by default.
     """
+    _quiet()
     try:
         code = main(sys.argv[1:] if argv is None else argv)
     except (ValueError, OSError, ModuleNotFoundError) as error:
@@ -29,3 +45,51 @@ def run(main, argv=None):
         print("interrupted", file=sys.stderr)
         code = 130
     sys.exit(code or 0)
+
+
+def _quiet():
+    """Leave out what libraries say about themselves."""
+    if os.environ.get("DISTILPOSE_DEBUG"):
+        return
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    if "tensorflow" not in sys.modules:
+        sys.meta_path.insert(0, _QuietTensorFlow())
+
+
+class _QuietTensorFlow(importlib.abc.MetaPathFinder):
+    """Drops what TensorFlow's libraries write to standard error while they load.
+
+    They do so before any setting of theirs is read, whatever their log level.
+    """
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "tensorflow":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def exec_module(module):
+                with _standard_error_dropped():
+                    execute(module)
+
+            spec.loader.exec_module = exec_module
+        return spec
+
+
+@contextmanager
+def _standard_error_dropped():
+    """Send file descriptor 2 nowhere: the writers are not Python."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

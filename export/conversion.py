@@ -3,10 +3,12 @@
 import argparse
 from pathlib import Path
 
+from distilpose_keras import cli
+
 
 def parse_arguments(argv, *, description, examples, precisions):
     """Read the command line of a conversion."""
-    parser = argparse.ArgumentParser(
+    parser = cli.ArgumentParser(
         description=description,
         epilog=examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,

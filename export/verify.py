@@ -25,7 +25,7 @@ latency_ms.
 
 def parse_arguments(argv):
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = cli.ArgumentParser(
         description=__doc__,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -1,6 +1,12 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from distilpose_keras import cli
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def exit_code(main):
@@ -33,3 +39,34 @@ def test_a_bug_keeps_its_traceback():
 @pytest.mark.parametrize(("result", "code"), [(None, 0), (1, 1)])
 def test_the_commands_own_code_is_the_exit_code(result, code):
     assert exit_code(lambda argv: result) == code
+
+
+def test_a_wrong_flag_is_one_line(capsys):
+    def main(argv):
+        parser = cli.ArgumentParser(prog="train.py")
+        parser.add_argument("--epochs", type=int)
+        parser.parse_args(["--epochs", "many"])
+
+    assert exit_code(main) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert error.startswith("error: argument --epochs: invalid int value: 'many'")
+
+
+SCRIPT = """
+from distilpose_keras import cli
+
+def main(argv):
+    import tensorflow
+    raise ValueError(f"bad {tensorflow.__name__}")
+
+cli.run(main)
+"""
+
+
+@pytest.mark.slow
+def test_tensorflow_says_nothing_before_the_error():
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, cwd=ROOT
+    )
+    assert (done.returncode, done.stderr) == (2, "error: bad tensorflow\n")

@@ -134,7 +134,7 @@ def test_exported_files_hold_the_deployed_graph(tmp_path):
 
     model = build_model("demo_student", token_layers=1)
     deployed = profile_model(deploy(model, batch_size=1))
-    crops = np.stack([recipe.picture(128, 96, seed=i) for i in range(16)])
+    crops = np.stack([recipe.picture(64, 48, seed=i) for i in range(16)])
     export_onnx(model, tmp_path / "float32.onnx")
     export_tflite(model, tmp_path / "float32.tflite")
     export_tflite(model, tmp_path / "int8.tflite", precision="int8", calibration=crops)

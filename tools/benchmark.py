@@ -29,7 +29,7 @@ rows.
 
 def parse_arguments(argv):
     """Read the command line; only the chosen benchmark is imported."""
-    parser = argparse.ArgumentParser(
+    parser = cli.ArgumentParser(
         description=__doc__,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -8,7 +8,7 @@ would run code when they are opened are refused.
 import argparse
 from pathlib import Path
 
-from distilpose_keras.cli import run
+from distilpose_keras.cli import ArgumentParser, run
 
 EXAMPLES = """examples:
   python tools/convert_checkpoint.py distilpose_s.pth --model distilpose_s \\
@@ -20,7 +20,7 @@ EXAMPLES = """examples:
 
 def parse_args(argv):
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -24,7 +24,7 @@ the data has no person of that size), instances and seconds.
 
 def parse_arguments(argv):
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = cli.ArgumentParser(
         description=__doc__,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

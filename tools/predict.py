@@ -33,7 +33,7 @@ FINDER_NOTE = (
 
 def parse_arguments(argv):
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = cli.ArgumentParser(
         description=__doc__,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

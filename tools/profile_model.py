@@ -6,7 +6,7 @@ papers print, which leaves out the products of attention.
 
 import argparse
 
-from distilpose_keras.cli import run
+from distilpose_keras.cli import ArgumentParser, run
 
 EXAMPLES = """examples:
   python tools/profile_model.py
@@ -17,7 +17,7 @@ EXAMPLES = """examples:
 
 def parse_args(argv):
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         description=__doc__,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -44,12 +44,15 @@ def print_table(profiles):
 
     table = Table()
     table.add_column("model", overflow="fold")
-    for column in ("trainable", "total", "GMACs", "GFLOPs (paper)"):
-        table.add_column(column, justify="right")
+    for column in ("trainable", "total", "GMACs", "GFLOPs\n(paper)"):
+        table.add_column(column, justify="right", no_wrap=True)
     table.add_column("outputs", overflow="fold")
     for p in profiles:
         trainable = "-" if p.trainable_params is None else f"{p.trainable_params:,}"
-        outputs = "\n".join(f"{name} {shape}" for name, shape in p.outputs.items())
+        outputs = "\n".join(
+            f"{name} {'x'.join(map(str, shape[1:]))}"
+            for name, shape in p.outputs.items()
+        )
         table.add_row(
             p.model,
             trainable,

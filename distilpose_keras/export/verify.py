@@ -23,8 +23,9 @@ def verify(reference, files, people, *, limit=None, progress=False):
 
     Returns:
         A list of dicts, the reference first, then one per file: `file`, `runtime`,
-        `precision`, `bytes` (None for a model in memory), `AP` (0 to 1), `ap_drop` (in
-        AP points, 0 to 100: reference minus file), `max_keypoint_error_px` and
+        `precision`, `bytes` (None for a model in memory), what `evaluate` returns (`AP`
+        and the others from 0 to 1), `ap_drop` (in AP points, 0 to 100: reference minus
+        file), `max_keypoint_error_px` and
         `mean_keypoint_error_px` (distance to the reference's keypoints in pixels of
         the crop, over all keypoints of all people), `latency_ms` (median of one crop
         on one thread, all files in turns).
@@ -41,7 +42,7 @@ def verify(reference, files, people, *, limit=None, progress=False):
     rows = []
     for source, predictor in zip([reference, *files], predictors, strict=True):
         figures = evaluate(predictor, people, limit=limit, progress=progress)
-        rows.append({**_describe(source, predictor), "AP": figures["AP"]})
+        rows.append({**_describe(source, predictor), **figures})
         rows[-1]["ap_drop"] = 100 * (rows[0]["AP"] - figures["AP"])
         rows[-1] |= _keypoint_errors(predictor, expected)
     for row, seconds in zip(rows, _latencies(predictors), strict=True):

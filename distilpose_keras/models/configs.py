@@ -185,9 +185,10 @@ def _hrnet(width):
 
 
 _DEMO = {  # a pair that two CPU cores train in minutes
-    "input_size": (128, 96),
-    "stem_width": 32,
-    "token_dim": 96,
+    "input_size": (64, 48),
+    "stem_block_width": 16,
+    "token_dim": 64,
+    "token_layers": 3,
     "token_heads": 4,
     "token_mlp_ratio": 2,
 }
@@ -217,20 +218,13 @@ _ALL = (
     ModelConfig(  # 23,682,197; DeepPose that can be distilled, the paper's Table 6
         name="deeppose_resnet50_distilled", backbone="resnet", head="regression"
     ),
-    ModelConfig(
-        name="demo_student",
-        stem_blocks=2,
-        stem_block_width=16,
-        token_layers=4,
-        **_DEMO,
-    ),
-    ModelConfig(
+    ModelConfig(name="demo_student", stem_width=16, stem_blocks=1, **_DEMO),  # 158,021
+    ModelConfig(  # 198,992
         name="demo_teacher",
         head="token_heatmap",
-        stem_blocks=3,
-        stem_block_width=32,
-        token_layers=6,
-        heatmap_hidden=192,
+        stem_width=24,
+        stem_blocks=2,
+        heatmap_hidden=128,
         **_DEMO,
     ),
 )

@@ -31,7 +31,7 @@ def student():
 def crops():
     from distilpose_keras.export.reproduce import smooth_noise
 
-    return smooth_noise(16, (128, 96), seed=1)
+    return smooth_noise(16, (64, 48), seed=1)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ def training_people(data):
 
 def test_crops_have_the_size_of_the_models_input(training_people, student):
     crops = calibration_crops(training_people, student, count=20)
-    assert crops.shape == (20, 128, 96, 3)
+    assert crops.shape == (20, 64, 48, 3)
     assert crops.dtype == np.uint8
     assert crops.std() > 10  # pictures, not padding
 

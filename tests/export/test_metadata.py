@@ -17,7 +17,7 @@ from distilpose_keras.keypoints import COCO_17, KeypointSchema
 def model():
     return types.SimpleNamespace(
         pose_config=types.SimpleNamespace(
-            name="demo_student", input_size=(128, 96), schema=COCO_17
+            name="demo_student", input_size=(64, 48), schema=COCO_17
         ),
         metadata={"training_data": "synthetic, seed 0", "ap": 0.5, "version": "1.2"},
     )
@@ -80,7 +80,7 @@ def test_a_tflite_file_returns_what_was_embedded(tflite):
     assert read == document
     assert read["model"] == "demo_student"
     assert read["precision"] == "int8"
-    assert read["input_size"] == [128, 96]
+    assert read["input_size"] == [64, 48]
     assert read["ap"] == 0.5
     assert KeypointSchema.from_dict(read["schema"]) == COCO_17
 

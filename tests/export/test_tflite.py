@@ -47,7 +47,7 @@ def test_inputs_and_outputs_are_named_and_ordered(name, exported):
     }
     (image,) = interpreter.get_input_details()
     keypoints, scores = interpreter.get_output_details()
-    assert (image["name"], image["shape"].tolist()) == ("image", [1, 128, 96, 3])
+    assert (image["name"], image["shape"].tolist()) == ("image", [1, 64, 48, 3])
     assert (keypoints["name"], keypoints["shape"].tolist()) == (
         "keypoints",
         [1, 17, 2],
@@ -117,9 +117,9 @@ def test_an_unknown_precision_is_refused(student, tmp_path):
     "calibration, message",
     [
         (None, "int8 needs calibration crops"),
-        (np.zeros((4, 128, 96, 3), np.uint8), "at least 16 crops. Received: 4"),
-        (np.zeros((16, 256, 192, 3), np.uint8), r"\(N, 128, 96, 3\) uint8"),
-        (np.zeros((16, 128, 96, 3), np.float32), "float32"),
+        (np.zeros((4, 64, 48, 3), np.uint8), "at least 16 crops. Received: 4"),
+        (np.zeros((16, 256, 192, 3), np.uint8), r"\(N, 64, 48, 3\) uint8"),
+        (np.zeros((16, 64, 48, 3), np.float32), "float32"),
     ],
 )
 def test_unfit_calibration_is_refused(calibration, message, student, tmp_path):

@@ -38,7 +38,7 @@ def test_ap_is_that_of_evaluate_and_the_drop_in_points(rows, files, people):
 
 
 def test_keypoint_errors_are_pixels_of_the_crop(rows, student, files, people):
-    (batch,) = crop_batches(people, input_size=(128, 96), batch_size=len(people))
+    (batch,) = crop_batches(people, input_size=(64, 48), batch_size=len(people))
     expected = open_runtime(student).run(batch.crops)["keypoints"]
     for row, file in zip(rows[1:], files, strict=True):
         moved = open_runtime(file).run(batch.crops)["keypoints"] - expected

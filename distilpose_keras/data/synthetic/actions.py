@@ -267,18 +267,19 @@ def _lie(rng):
 
 
 _SAMPLERS = {
-    _stand: 0.27,
-    _walk: 0.15,
-    _run: 0.08,
-    _reach: 0.15,
-    _sit: 0.13,
-    _sit_on_floor: 0.04,
-    _crouch: 0.05,
-    _kneel: 0.02,
-    _bend: 0.04,
-    _lunge: 0.04,
-    _lie: 0.03,
+    "stand": _stand,
+    "walk": _walk,
+    "run": _run,
+    "reach": _reach,
+    "sit": _sit,
+    "sit_on_floor": _sit_on_floor,
+    "crouch": _crouch,
+    "kneel": _kneel,
+    "bend": _bend,
+    "lunge": _lunge,
+    "lie": _lie,
 }
+ACTIONS = tuple(_SAMPLERS)
 
 
 def _look(rng, pose):
@@ -298,16 +299,17 @@ def _lift_clavicles(pose):
         pose.set(f"{side}_clavicle", 0, np.clip(lift, 0, 28))
 
 
-def sample_pose(rng):
+def sample_pose(rng, action_odds):
     """Draw an action and a pose of it within `skeleton.JOINT_LIMITS`.
 
     Args:
         rng: numpy random generator.
+        action_odds: dict of names in `ACTIONS` to probabilities.
 
     Returns:
         A `Pose`; the person looks along +z of the body apart from lying down.
     """
-    pose = choose(rng, tuple(_SAMPLERS), _SAMPLERS.values())(rng)
+    pose = _SAMPLERS[choose(rng, tuple(action_odds), action_odds.values())](rng)
     _look(rng, pose)
     for side in SIDES:
         pose.set(f"{side}_hand", rng.normal(0, 8), rng.normal(10, 20))

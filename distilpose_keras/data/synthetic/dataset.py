@@ -17,6 +17,7 @@ from distilpose_keras.data.synthetic.annotations import (
     annotate,
     detect,
 )
+from distilpose_keras.data.synthetic.casting import VARIED
 from distilpose_keras.data.synthetic.render import draw_scene, map_faces
 from distilpose_keras.data.synthetic.scene import sample_scene
 from distilpose_keras.files import write_json
@@ -29,7 +30,7 @@ _CHUNK = 50  # pictures per task of a worker
 _WORTH_A_WORKER = 500
 
 
-def render_image(seed, split, index, size):
+def render_image(seed, split, index, size, casting=VARIED):
     """Render one picture.
 
     Args:
@@ -38,6 +39,7 @@ def render_image(seed, split, index, size):
         index: number of the picture in its split. The picture follows from seed,
             split and index alone.
         size: (height, width) in pixels.
+        casting: the `Casting`.
 
     Returns:
         The picture, (H, W, 3) uint8 RGB; its COCO annotations; what a person detector
@@ -47,19 +49,19 @@ def render_image(seed, split, index, size):
     image_id = _FIRST_ID[split] + index
     annotations = []
     while not annotations:  # somebody has to be in the picture
-        scene = sample_scene(rng, size)
+        scene = sample_scene(rng, size, casting)
         faces = map_faces(scene)
         annotations = annotate(scene, faces, image_id)
     image = draw_scene(rng, scene, faces, seed)
     return image, annotations, detect(rng, annotations, image_id, size)
 
 
-def _render_chunk(out_dir, seed, split, indices, size):
+def _render_chunk(out_dir, seed, split, indices, size, casting):
     """Render and write pictures; return their COCO entries."""
     cv2.setNumThreads(1)
     images, annotations, detections = [], [], []
     for index in indices:
-        image, people, found = render_image(seed, split, index, size)
+        image, people, found = render_image(seed, split, index, size, casting)
         image_id = _FIRST_ID[split] + index
         name = f"{image_id:012d}.jpg"
         quality = [cv2.IMWRITE_JPEG_QUALITY, 70 + (7 * index) % 26]
@@ -147,6 +149,7 @@ def render_dataset(
     val_images,
     seed=0,
     image_size=(240, 320),
+    casting=VARIED,
     workers=None,
     progress=False,
 ):
@@ -166,6 +169,7 @@ def render_dataset(
         val_images: number of validation pictures.
         seed: the same seed gives the same files, whatever the number of workers.
         image_size: (height, width) in pixels.
+        casting: a `Casting`, how varied the people are; `UPRIGHT` is easier to learn.
         workers: processes; None takes one per CPU where the job is large enough.
             They are spawned: a script needs its ``if __name__ == "__main__":``.
         progress: whether to show a progress bar.
@@ -192,7 +196,14 @@ def render_dataset(
         for split in SPLITS:
             (folder / f"{split}2017").mkdir()
         tasks = [
-            (folder, seed, split, range(start, min(start + _CHUNK, count)), size)
+            (
+                folder,
+                seed,
+                split,
+                range(start, min(start + _CHUNK, count)),
+                size,
+                casting,
+            )
             for split, count in counts.items()
             for start in range(0, count, _CHUNK)
         ]

@@ -10,6 +10,7 @@ import numpy as np
 
 from distilpose_keras.data.synthetic.actions import sample_pose
 from distilpose_keras.data.synthetic.body import pose_body
+from distilpose_keras.data.synthetic.casting import VARIED
 from distilpose_keras.data.synthetic.chance import choose
 from distilpose_keras.data.synthetic.clothing import sample_outfit
 from distilpose_keras.data.synthetic.objects import box, chair, plant, table
@@ -18,8 +19,6 @@ from distilpose_keras.data.synthetic.skeleton import (
     sample_physique,
     turn_about_y,
 )
-
-PEOPLE_ODDS = (0.54, 0.26, 0.13, 0.07)  # one to four people
 
 
 @dataclass(frozen=True)
@@ -100,12 +99,12 @@ class Scene:
     light: np.ndarray
 
 
-def _sample_camera(rng, size):
+def _sample_camera(rng, size, casting):
     """A camera that sees a person at the origin at a random size and height."""
     height, width = size
     focal = width * rng.uniform(0.9, 1.7)
     # How tall a person of 1.7 m is in the image; above 1 the border cuts them.
-    fraction = rng.uniform(*choose(rng, ((0.45, 1.0), (0.9, 1.7)), (0.72, 0.28)))
+    fraction = rng.uniform(*choose(rng, casting.heights, casting.height_odds))
     distance = focal * 1.7 / (fraction * height)
     eye = rng.uniform(
         *choose(rng, ((1.2, 1.8), (0.3, 1.1), (1.9, 4.0)), (0.6, 0.15, 0.25))
@@ -125,17 +124,19 @@ def _sample_camera(rng, size):
     return Camera(rotation, position, focal, size), distance
 
 
-def _facing(rng, camera):
-    """Rotation about y that faces the camera, more or less."""
+def _facing(rng, camera, casting):
+    """Rotation about y that faces the camera, more or less, or looks anywhere."""
     towards = np.degrees(np.arctan2(camera.position[0], camera.position[2]))
-    off = rng.normal(0, 45) if rng.random() < 0.6 else rng.uniform(-180, 180)
-    return turn_about_y(towards + off)
+    if rng.random() < casting.facing:
+        return turn_about_y(towards + rng.normal(0, casting.facing_spread))
+    return turn_about_y(towards + rng.uniform(-180, 180))
 
 
-def _sample_person(rng, camera, place):
+def _sample_person(rng, camera, place, casting):
     """A person at a place (3,) on the ground, and the seat they need, if any."""
-    physique, pose, outfit = sample_physique(rng), sample_pose(rng), sample_outfit(rng)
-    turn = _facing(rng, camera)
+    physique, pose = sample_physique(rng), sample_pose(rng, casting.actions)
+    outfit = sample_outfit(rng)
+    turn = _facing(rng, camera, casting)
     vertices, keypoints, bones = pose_body(physique, pose, outfit.thickness, turn)
     place = np.asarray(place) - bones[0] * (1, 0, 1)
     person = Person(
@@ -153,11 +154,11 @@ def _sample_person(rng, camera, place):
     return person, seat
 
 
-def _places(rng, camera, distance):
+def _places(rng, camera, distance, casting):
     """Ground points of one to four people that do not stand in each other."""
     width = camera.size[1]
     places = [camera.ground_at(width * rng.uniform(0.2, 0.8), distance)]
-    for _ in range(choose(rng, range(4), PEOPLE_ODDS)):
+    for _ in range(choose(rng, range(len(casting.people)), casting.people)):
         for _ in range(6):
             depth = distance * rng.uniform(0.75, 1.8)
             if rng.random() < 0.45:  # beside or behind somebody: they overlap
@@ -179,29 +180,30 @@ def _furniture(rng, camera, distance):
         depth = distance * rng.uniform(1.25, 2.6)
         place = camera.ground_at(camera.size[1] * rng.uniform(-0.1, 1.1), depth)
         maker = (box, table, plant)[rng.integers(3)]
-        solids.append(maker(rng, place, _facing(rng, camera)))
+        solids.append(maker(rng, place, _facing(rng, camera, VARIED)))
     if rng.random() < 0.3:
         depth = distance * rng.uniform(0.55, 0.8)
         place = camera.ground_at(camera.size[1] * rng.uniform(0, 1), depth)
         maker = (box, table, plant)[rng.integers(3)]
-        solids.append(maker(rng, place, _facing(rng, camera)))
+        solids.append(maker(rng, place, _facing(rng, camera, VARIED)))
     return solids
 
 
-def sample_scene(rng, size):
+def sample_scene(rng, size, casting=VARIED):
     """Draw a camera, people and furniture.
 
     Args:
         rng: numpy random generator.
         size: (height, width) of the image in pixels.
+        casting: the `Casting`.
 
     Returns:
         A `Scene`.
     """
-    camera, distance = _sample_camera(rng, size)
+    camera, distance = _sample_camera(rng, size, casting)
     people, solids = [], _furniture(rng, camera, distance)
-    for place in _places(rng, camera, distance):
-        person, seat = _sample_person(rng, camera, place)
+    for place in _places(rng, camera, distance, casting):
+        person, seat = _sample_person(rng, camera, place, casting)
         people.append(person)
         if seat is not None:
             solids.append(seat)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from distilpose_keras.data.synthetic.actions import Pose, sample_pose
+from distilpose_keras.data.synthetic.casting import VARIED
 from distilpose_keras.data.synthetic.skeleton import (
     BONE,
     BONES,
@@ -34,7 +35,7 @@ WINTER = {
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_average_adult_has_winters_segment_lengths(side):
     rng = np.random.default_rng(0)
-    _, origins = forward_kinematics(average_adult(), sample_pose(rng))
+    _, origins = forward_kinematics(average_adult(), sample_pose(rng, VARIED.actions))
     for (upper, lower), share in WINTER.items():
         length = distance(origins, f"{side}_{upper}", f"{side}_{lower}")
         assert length == pytest.approx(1.75 * share, rel=1e-6)
@@ -43,7 +44,7 @@ def test_average_adult_has_winters_segment_lengths(side):
 def test_everybody_has_human_and_symmetric_segments():
     rng = np.random.default_rng(1)
     for _ in range(200):
-        physique, pose = sample_physique(rng), sample_pose(rng)
+        physique, pose = sample_physique(rng), sample_pose(rng, VARIED.actions)
         assert 0.95 <= physique.stature <= 2.0
         _, origins = forward_kinematics(physique, pose)
         for (upper, lower), share in WINTER.items():
@@ -55,7 +56,7 @@ def test_everybody_has_human_and_symmetric_segments():
 
 def test_every_action_keeps_the_joint_limits():
     rng = np.random.default_rng(2)
-    poses = [sample_pose(rng) for _ in range(600)]
+    poses = [sample_pose(rng, VARIED.actions) for _ in range(600)]
     actions = {pose.action for pose in poses}
     assert {
         "standing", "walking", "running", "sitting", "reaching", "crouching", "lying"

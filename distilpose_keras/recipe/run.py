@@ -1,0 +1,172 @@
+"""A whole run: from people to a distilled, scored and exported student."""
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import keras
+
+from distilpose_keras.distillation.distiller import Distiller
+from distilpose_keras.distillation.heatmap_trainer import HeatmapTrainer
+from distilpose_keras.evaluation import evaluate
+from distilpose_keras.export.verify import verify
+from distilpose_keras.files import atomic_path, write_json
+from distilpose_keras.models.build import build_model, load_model
+from distilpose_keras.models.checkpoints import init_backbone_from
+from distilpose_keras.predictor import PosePredictor
+from distilpose_keras.profiling import profile
+from distilpose_keras.recipe.stages import export_files, load_splits, train_model
+from distilpose_keras.report.page import COLUMNS, Gallery, write_report
+from distilpose_keras.report.panels import (
+    choose_people,
+    confidence_panels,
+    heatmap_panels,
+    prediction_panels,
+)
+from distilpose_keras.training.precision import precision
+from distilpose_keras.training.run import open_run
+from distilpose_keras.training.strategies import strategy_scope
+
+SHOWN = 6  # people or images in each gallery of the report
+
+
+def run_recipe(settings, options):
+    """Train, compare, export, verify and report.
+
+    The output folder receives ``teacher.keras``, ``student.keras`` (and
+    ``baseline.keras``), the exported files, ``metrics.json`` and ``report.html``.
+
+    Args:
+        settings: `RecipeSettings`.
+        options: `RunOptions`.
+
+    Returns:
+        One row (a dict) for each model and file, as `metrics.json` holds them.
+
+    Raises:
+        ValueError: if the output folder is in use, or the data or the teacher cannot be
+            used; one line that says which.
+    """
+    # Before the output folder is touched: what is given must be there and fit.
+    splits = None if options.data is None else load_splits(settings, options)
+    if options.teacher is not None:
+        _check_teacher(options.teacher)
+    open_run(
+        options.out,
+        {"settings": asdict(settings), **options.determining()},
+        resume=options.resume,
+        overwrite=options.overwrite,
+    )
+    keras.utils.set_random_seed(options.seed)
+    splits = splits or load_splits(settings, options)
+    models, histories = _train_models(settings, options, splits)
+    files = export_files(models["student"], splits[0], options.out)
+    rows = _score(models, files, splits[1], options.out)
+    write_json(options.out / "metrics.json", {"rows": rows, "histories": histories})
+    _report(settings, options, models, histories, rows, splits[1])
+    return rows
+
+
+def _train_models(settings, options, splits):
+    """The trained models by name, and their histories."""
+    models, histories = {}, {}
+
+    def train(name, trainer, training):
+        finished = options.out / f"{name}.keras"
+        histories[name] = train_model(
+            trainer, name, splits, training, settings, options
+        )
+        models[name] = load_model(finished)
+
+    with strategy_scope(options.strategy), precision(options.precision):
+        if options.teacher is not None:
+            models["teacher"] = load_model(options.teacher)
+            with atomic_path(options.out / "teacher.keras") as temporary:
+                shutil.copyfile(options.teacher, temporary)
+        else:
+            teacher = build_model(settings.teacher, schema=splits[0].schema)
+            trainer = HeatmapTrainer(teacher, sigma=settings.heatmap_sigma)
+            train("teacher", trainer, settings.teacher_training)
+        if settings.baseline:
+            keras.utils.set_random_seed(options.seed)
+            trainer = Distiller(_new_student(settings, options, splits[0].schema))
+            train("baseline", trainer, settings.student_training)
+        keras.utils.set_random_seed(options.seed)  # the same start as the baseline
+        trainer = Distiller(
+            _new_student(settings, options, splits[0].schema),
+            models["teacher"],
+            **settings.loss_weights,
+        )
+        train("student", trainer, settings.student_training)
+    return models, histories
+
+
+def _check_teacher(path):
+    if not load_model(path).is_teacher:
+        raise ValueError(f"{path}: expected a teacher, which predicts heatmaps")
+
+
+def _new_student(settings, options, schema):
+    student = build_model(settings.student, schema=schema)
+    if options.init_backbone_from is not None:
+        report = init_backbone_from(student, options.init_backbone_from)
+        print(f"backbone from {options.init_backbone_from}: {report}")
+    return student
+
+
+def _score(models, files, people, out):
+    """One row for each model and file."""
+    rows = []
+    for name in [name for name in models if name != "student"]:
+        predictor = PosePredictor(models[name])
+        rows.append(
+            {
+                "file": str(out / f"{name}.keras"),
+                "runtime": predictor.runtime,
+                "precision": "float32",
+                **evaluate(predictor, people, progress=True),
+            }
+        )
+    rows += verify(out / "student.keras", files, people, progress=True)
+    params = {name: profile(out / f"{name}.keras").trainable_params for name in models}
+    for row in rows:
+        name = Path(row["file"]).name
+        model = name.split(".")[0].split("_")[0]
+        row |= {"model": model, "file": name, "params": params[model]}
+        row["bytes"] = (out / name).stat().st_size
+    return rows
+
+
+def _report(settings, options, models, histories, rows, people):
+    shown = choose_people(people, SHOWN)
+    student, teacher = models["student"], models["teacher"]
+    galleries = [
+        Gallery(
+            "Predictions",
+            "Ground truth beside what each model predicts in the annotated boxes.",
+            prediction_panels(
+                people,
+                {name: PosePredictor(model) for name, model in models.items()},
+                shown,
+            ),
+        ),
+        Gallery(
+            "Heatmaps and simulated heatmaps",
+            "What the teacher sees, and the Gaussians that the student's keypoints and "
+            "sigmas stand for (Figure 5 of the paper).",
+            heatmap_panels(people, student, teacher, shown),
+        ),
+        Gallery(
+            "Confidence",
+            "Keypoints colored by their predicted score (Figure 6 of the paper).",
+            confidence_panels(people, PosePredictor(student), shown),
+        ),
+    ]
+    write_report(
+        options.out / "report.html",
+        title=f"{settings.student} distilled from {settings.teacher}",
+        text=f"{len(people)} people of {people.annotation_file.name}.",
+        histories=histories,
+        rows=[{k: v for k, v in row.items() if k in COLUMNS} for row in rows],
+        galleries=galleries,
+    )

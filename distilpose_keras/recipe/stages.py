@@ -1,0 +1,106 @@
+"""The stages of a run: data, training, exported files, their scores."""
+
+from distilpose_keras.data.coco import coco_paths, load_people
+from distilpose_keras.data.dataset import PoseDataset
+from distilpose_keras.data.synthetic import render_dataset
+from distilpose_keras.data.transforms import Augmentation
+from distilpose_keras.evaluation import PoseEvaluation, evaluate, pose_model
+from distilpose_keras.export.calibration import calibration_crops
+from distilpose_keras.export.onnx import export_onnx
+from distilpose_keras.export.tflite import export_tflite
+from distilpose_keras.files import atomic_path
+from distilpose_keras.training.loop import train
+from distilpose_keras.training.optimizers import make_optimizer
+from distilpose_keras.training.schedules import WarmupCosine, WarmupStep
+
+TFLITE_PRECISIONS = ("float32", "float16", "int8")
+
+
+def load_splits(settings, options):
+    """Return the train and the val people, rendering them where no data is given."""
+    data = options.data
+    if data is None:
+        data = options.out / "data"
+        if not data.exists():
+            render_dataset(data, seed=options.seed, progress=True, **settings.synthetic)
+    people = [load_people(*coco_paths(data, split)) for split in ("train", "val")]
+    return [p if options.limit is None else p.limit(options.limit) for p in people]
+
+
+def train_model(trainer, name, splits, training, settings, options):
+    """Train a model and save it as ``NAME.keras``, its AP and data in its metadata.
+
+    Args:
+        trainer: `Distiller` or `HeatmapTrainer`, not compiled.
+        name: of the model in the output folder.
+        splits: train and val `PeopleIndex`.
+        training: `TrainingSettings`.
+        settings: `RecipeSettings`.
+        options: `RunOptions`.
+
+    Returns:
+        The history, a dict of one value per epoch for each figure.
+    """
+    people, val_people = splits
+    model = pose_model(trainer)
+    with PoseDataset(
+        people,
+        batch_size=min(training.batch_size, len(people)),
+        input_size=model.pose_config.input_size,
+        augmentation=Augmentation(**settings.augmentation),
+        seed=options.seed,
+        image_dtype="uint8",
+        skip_bad_images=options.skip_bad_images,
+        workers=options.workers,
+    ) as batches:
+        trainer.compile(optimizer=_optimizer(training, len(batches), options))
+        history = train(
+            trainer,
+            batches,
+            epochs=training.epochs,
+            run_dir=options.out / "training" / name,
+            resume=options.resume,
+            callbacks=[PoseEvaluation(val_people, every=training.evaluate_every)],
+        )
+    model.metadata["training_data"] = people.annotation_file.name
+    model.metadata["ap"] = evaluate(model, val_people)["AP"]
+    model.metadata["ap_data"] = val_people.annotation_file.name
+    with atomic_path(options.out / f"{name}.keras") as temporary:
+        model.save(temporary)
+    return history
+
+
+def _optimizer(training, steps_per_epoch, options):
+    """Adam with the schedule of a training."""
+    total = training.epochs * steps_per_epoch
+    warmup = min(training.warmup_steps, total // 10)
+    if training.drop_epochs is None:
+        rate = WarmupCosine(training.learning_rate, total, warmup_steps=warmup)
+    else:
+        drops = [epoch * steps_per_epoch for epoch in training.drop_epochs]
+        rate = WarmupStep(training.learning_rate, drops, warmup_steps=warmup)
+    return make_optimizer(
+        rate,
+        ema_momentum=training.ema_momentum,
+        loss_scaling=options.precision == "mixed_float16",
+    )
+
+
+def export_files(student, people, out):
+    """Write a student as ONNX and TFLite files, each run by its runtime.
+
+    Args:
+        student: `PoseModel`.
+        people: `PeopleIndex` that int8 calibrates on.
+        out: folder of the files.
+
+    Returns:
+        Paths of the files.
+    """
+    crops = calibration_crops(people, student)
+    files = [out / "student.onnx"]
+    export_onnx(student, files[0])
+    for precision in TFLITE_PRECISIONS:
+        files.append(out / f"student_{precision}.tflite")
+        export_tflite(student, files[-1], precision=precision, calibration=crops)
+    return files

@@ -1,0 +1,31 @@
+"""The table at the end of a run."""
+
+from rich.console import Console
+from rich.table import Table
+
+COLUMNS = (  # key of a row, heading, how it is written
+    ("model", "model", str),
+    ("file", "file", str),
+    ("AP", "AP", lambda value: f"{100 * value:.1f}"),
+    ("AP50", "AP50", lambda value: f"{100 * value:.1f}"),
+    ("AP75", "AP75", lambda value: f"{100 * value:.1f}"),
+    ("params", "parameters", lambda value: f"{value:,}"),
+    ("bytes", "MB", lambda value: f"{value / 1e6:.2f}"),
+    ("latency_ms", "ms", lambda value: f"{value:.1f}"),
+)
+
+
+def print_rows(rows):
+    """Print one row for each model and file; a dash where a figure was not taken."""
+    table = Table()
+    for _, heading, write in COLUMNS:
+        left = write is str
+        table.add_column(heading, justify="left" if left else "right", no_wrap=left)
+    for row in rows:
+        table.add_row(
+            *(
+                "-" if row.get(key) is None else write(row[key])
+                for key, _, write in COLUMNS
+            )
+        )
+    Console().print(table)

@@ -1,0 +1,113 @@
+"""The flags that all training scripts share, and what becomes of them."""
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from distilpose_keras import cli
+
+
+def standard_parser(description, examples, *, default_out):
+    """Return an argument parser with the flags of every recipe.
+
+    Args:
+        description: first part of ``--help``.
+        examples: command lines for the end of ``--help``.
+        default_out: default of ``--out``.
+    """
+    parser = cli.ArgumentParser(
+        description=description,
+        epilog="examples:\n" + "\n".join(f"  {line}" for line in examples),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument_group("data").add_argument
+    add(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="COCO layout: annotations/person_keypoints_{train,val}2017.json, "
+        "train2017/, val2017/ (default: render a synthetic set)",
+    )
+    add("--limit", type=_positive, metavar="N", help="use N people per split")
+    add(
+        "--workers",
+        type=_positive,
+        default=os.cpu_count() or 1,
+        help="loading processes (default: one per core)",
+    )
+    add(
+        "--skip-bad-images",
+        action="store_true",
+        help="go on past missing or truncated images instead of stopping",
+    )
+    add = parser.add_argument_group("models").add_argument
+    add(
+        "--preset",
+        choices=("demo", "paper"),
+        help="small models, or the paper's (default: paper with --data, else demo)",
+    )
+    add(
+        "--teacher", type=Path, metavar="FILE", help="trained .keras; default: train it"
+    )
+    add(
+        "--init-backbone-from",
+        type=Path,
+        metavar="FILE",
+        help="start the student's backbone from a .keras, .pth, .npz or .safetensors",
+    )
+    add("--epochs", type=_positive, help="epochs of every model that is trained")
+    add("--batch-size", type=_positive, help="over all devices together")
+    add("--seed", type=int, default=0)
+    add = parser.add_argument_group("run").add_argument
+    add("--out", type=Path, metavar="DIR", default=Path(default_out))
+    add("--resume", action="store_true", help="continue the run in --out")
+    add("--overwrite", action="store_true", help="replace the run in --out")
+    add(
+        "--precision",
+        choices=("float32", "mixed_bfloat16", "mixed_float16"),
+        default="float32",
+    )
+    add(
+        "--strategy",
+        choices=("single", "mirrored", "data_parallel", "multi_worker"),
+        default="single",
+        help="mirrored: all GPUs by TensorFlow; data_parallel: by JAX",
+    )
+    return parser
+
+
+def _positive(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1. Received: {text}")
+    return value
+
+
+def run_from(arguments, *, student):
+    """Run a recipe and print its table.
+
+    Args:
+        arguments: of `standard_parser`.
+        student: name of the student of the paper preset.
+    """
+    # Imported here: --help and a wrong flag answer at once.
+    from distilpose_keras.recipe.options import RunOptions
+    from distilpose_keras.recipe.run import run_recipe
+    from distilpose_keras.recipe.settings import demo_recipe, paper_recipe
+    from distilpose_keras.recipe.table import print_rows
+
+    values = vars(arguments)
+    preset = values.pop("preset") or ("paper" if arguments.data else "demo")
+    epochs, batch_size = values.pop("epochs"), values.pop("batch_size")
+    settings = demo_recipe() if preset == "demo" else paper_recipe(student)
+    changes = {"epochs": epochs, "batch_size": batch_size}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    settings = replace(
+        settings,
+        student_training=replace(settings.student_training, **changes),
+        teacher_training=replace(settings.teacher_training, **changes),
+    )
+    rows = run_recipe(settings, RunOptions(**values))
+    print_rows(rows)
+    print(f"report: {arguments.out / 'report.html'}")

@@ -1,0 +1,26 @@
+"""DistilPose-L under its TokenPose teacher (Ye et al., CVPR 2023).
+
+The backbone is HRNet-W48 up to stage 3. As published, it starts from the teacher's own
+backbone: give --init-backbone-from the teacher's file. The paper reports 21.27 M
+parameters and 74.4 AP on COCO val; full-size training with this script is not yet run.
+Without --data it runs the same small demonstration as train_distilpose_s.py.
+"""
+
+from options import run_from, standard_parser
+
+from distilpose_keras import cli
+
+EXAMPLES = (
+    "python recipes/train_distilpose_l.py --data coco --teacher teacher.keras \\",
+    "    --init-backbone-from teacher.keras --out runs/coco_l",
+)
+
+
+def main(argv):
+    """Run the command."""
+    parser = standard_parser(__doc__, EXAMPLES, default_out="runs/distilpose_l")
+    run_from(parser.parse_args(argv), student="distilpose_l")
+
+
+if __name__ == "__main__":
+    cli.run(main)
