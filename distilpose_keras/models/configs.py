@@ -218,8 +218,8 @@ _ALL = (
     ModelConfig(  # 23,682,197; DeepPose that can be distilled, the paper's Table 6
         name="deeppose_resnet50_distilled", backbone="resnet", head="regression"
     ),
-    ModelConfig(name="demo_student", stem_width=16, stem_blocks=1, **_DEMO),  # 158,021
-    ModelConfig(  # 198,992
+    ModelConfig(name="demo_student", stem_width=16, stem_blocks=1, **_DEMO),  # 158,325
+    ModelConfig(  # 199,656
         name="demo_teacher",
         head="token_heatmap",
         stem_width=24,
