@@ -110,7 +110,7 @@ class Distiller(PoseTrainer):
     @property
     def student(self):
         """The model that is trained."""
-        return self._trained_model
+        return self.trained_model
 
     @property
     def teacher(self):

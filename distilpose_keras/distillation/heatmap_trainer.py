@@ -43,7 +43,7 @@ class HeatmapTrainer(PoseTrainer):
     @property
     def model(self):
         """The model that is trained."""
-        return self._trained_model
+        return self.trained_model
 
     def loss_terms(self, images, targets, outputs, sample_weight=None):
         """Return the mean squared error to the Gaussian targets."""

@@ -23,6 +23,9 @@ class PoseTrainer(keras.Model):
     A batch is ``(images, targets)`` or ``(images, targets, sample_weight)``: images
     (B, H, W, 3), uint8 RGB or normalised float32; targets a dict of ``keypoints``
     (B, K, 2) in [0, 1] and ``weights`` (B, K, 1).
+
+    Attributes:
+        trained_model: the wrapped model.
     """
 
     def __init__(self, trained_model, term_names, **kwargs):
@@ -37,7 +40,7 @@ class PoseTrainer(keras.Model):
         # scaling. The model casts its own inputs; the losses stay float32.
         kwargs.setdefault("dtype", trained_model.dtype_policy)
         super().__init__(autocast=False, **kwargs)
-        self._trained_model = trained_model
+        self.trained_model = trained_model
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.term_trackers = [keras.metrics.Mean(name=name) for name in term_names]
         self.built = True
@@ -66,7 +69,7 @@ class PoseTrainer(keras.Model):
 
     def call(self, images, training=None):
         """Return the outputs of the trained model."""
-        return self._trained_model(self.prepare_images(images), training=training)
+        return self.trained_model(self.prepare_images(images), training=training)
 
     def fit(self, x=None, *args, validation_data=None, **kwargs):
         """Train as `keras.Model.fit` does.

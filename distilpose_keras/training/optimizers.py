@@ -7,8 +7,10 @@ from distilpose_keras.training.replicas import all_replicas, sum_over_replicas
 
 EMA_MOMENTUM = 0.9998  # as in YOLOX and RTMPose: averages about 5,000 steps
 
-# On PyTorch this is the subclass that updates all variables in one call.
-_KerasAdam = type(keras.optimizers.Adam())
+_KerasAdam = keras.optimizers.Adam
+if keras.backend.backend() == "torch":
+    # The class that Keras makes instances of there: it updates all variables at once.
+    _KerasAdam = type(keras.optimizers.Adam())
 
 
 @keras.saving.register_keras_serializable("distilpose_keras")

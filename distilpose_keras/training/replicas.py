@@ -4,6 +4,8 @@ Under `tf.distribute` a step sees the part of its replica. On JAX it sees the gl
 batch, and on PyTorch there is one replica.
 """
 
+from contextlib import nullcontext
+
 import keras
 from keras import ops
 
@@ -132,3 +134,23 @@ def all_replicas(flag):
     if replicas == 1:
         return flag
     return context.all_reduce("SUM", ops.cast(flag, "float32")) == replicas
+
+
+def is_chief(trainer):
+    """Return whether this process is the one of several that writes files."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return jax.process_index() == 0
+    if backend == "tensorflow":
+        resolver = trainer.distribute_strategy.cluster_resolver
+        return resolver is None or (resolver.task_id or 0) == 0
+    return True
+
+
+def variable_scope(trainer):
+    """Return the context in which variables of a trainer must be created."""
+    if keras.backend.backend() == "tensorflow":
+        return trainer.distribute_strategy.scope()
+    return nullcontext()

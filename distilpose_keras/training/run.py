@@ -1,0 +1,108 @@
+"""The record of a run: what was typed, with which code and versions."""
+
+import json
+import platform
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import keras
+
+from distilpose_keras.files import write_json
+
+RECORD = "run.json"
+PACKAGES = ("distilpose-keras", "keras", "tensorflow", "jax", "torch", "numpy")
+
+
+def open_run(folder, config, *, resume=False, overwrite=False):
+    """Make or take up a run folder and write its record, ``run.json``.
+
+    Args:
+        folder: of the run.
+        config: JSON values that determine the result. A resumed run must have the
+            same.
+        resume: take up the run in ``folder``, if there is one.
+        overwrite: remove the run in ``folder``, if there is one.
+
+    Returns:
+        Path of the folder.
+
+    Raises:
+        ValueError: if the folder is in use and neither was asked for, if it holds
+            something other than a run, or if the run to resume had another ``config``.
+    """
+    folder = Path(folder)
+    record = folder / RECORD
+    config = json.loads(json.dumps(config))
+    start = {"time": _now(), "command": sys.argv, **environment()}
+    if folder.exists() and any(folder.iterdir()):
+        if not resume and not overwrite:
+            raise ValueError(
+                f"the output folder {folder} is in use; --resume goes on with its run, "
+                "--overwrite replaces it"
+            )
+        if not record.is_file():
+            raise ValueError(
+                f"{folder} holds no run: it has no {RECORD}. Choose another folder"
+            )
+        if resume:
+            return _resume(folder, config, start)
+        shutil.rmtree(folder)
+    write_json(record, {"config": config, "starts": [start]})
+    return folder
+
+
+def environment():
+    """Return versions, platform and git revision, as JSON values."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "backend": keras.backend.backend(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": versions,
+        "git": git_revision(),
+    }
+
+
+def git_revision():
+    """Return the commit of the code, with ``-dirty`` if it was changed, or None."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        result = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True
+        )
+    except OSError:
+        return None
+    return result.stdout.strip() if result.returncode == 0 else None
+
+
+def _resume(folder, config, start):
+    """Add a start to the record, if it is of the same run."""
+    record = folder / RECORD
+    try:
+        document = json.loads(record.read_text())
+        recorded, starts = document["config"], document["starts"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{record} is not the record of a run") from error
+    changed = sorted(
+        key for key in {*recorded, *config} if recorded.get(key) != config.get(key)
+    )
+    if changed:
+        difference = ", ".join(
+            f"{key} {recorded.get(key)!r} -> {config.get(key)!r}" for key in changed
+        )
+        raise ValueError(f"the run in {folder} was started otherwise: {difference}")
+    write_json(record, {"config": recorded, "starts": [*starts, start]})
+    return folder
+
+
+def _now():
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,73 @@
+"""The record of a run, and what becomes of a folder that is in use."""
+
+import json
+import sys
+
+import keras
+import pytest
+
+from distilpose_keras.training.run import git_revision, open_run
+
+
+def record(folder):
+    return json.loads((folder / "run.json").read_text())
+
+
+def test_the_record_has_the_command_configuration_versions_and_revision(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sys, "argv", ["train.py", "--epochs", "3"])
+    open_run(tmp_path / "run", {"epochs": 3, "sizes": (1, 2)})
+    document = record(tmp_path / "run")
+    assert document["config"] == {"epochs": 3, "sizes": [1, 2]}
+    (start,) = document["starts"]
+    assert start["command"] == ["train.py", "--epochs", "3"]
+    assert start["backend"] == keras.backend.backend()
+    assert start["versions"]["keras"] == keras.__version__
+    assert start["git"] == git_revision()
+
+
+def test_a_folder_in_use_is_refused(tmp_path):
+    open_run(tmp_path, {})
+    with pytest.raises(ValueError, match="is in use; --resume .* --overwrite"):
+        open_run(tmp_path, {})
+
+
+def test_an_empty_folder_is_used(tmp_path):
+    assert open_run(tmp_path, {}) == tmp_path
+
+
+def test_overwriting_removes_the_old_run(tmp_path):
+    open_run(tmp_path, {"a": 1})
+    (tmp_path / "old.txt").touch()
+    open_run(tmp_path, {"a": 2}, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+    assert record(tmp_path)["config"] == {"a": 2}
+
+
+@pytest.mark.parametrize("how", ["resume", "overwrite"])
+def test_a_folder_that_is_no_run_is_never_touched(tmp_path, how):
+    (tmp_path / "photo.jpg").touch()
+    with pytest.raises(ValueError, match="holds no run"):
+        open_run(tmp_path, {}, **{how: True})
+    assert (tmp_path / "photo.jpg").exists()
+
+
+def test_resuming_adds_a_start(tmp_path):
+    open_run(tmp_path, {"a": 1})
+    (tmp_path / "kept.txt").touch()
+    open_run(tmp_path, {"a": 1}, resume=True)
+    assert len(record(tmp_path)["starts"]) == 2
+    assert (tmp_path / "kept.txt").exists()
+
+
+def test_a_run_is_not_resumed_with_other_settings(tmp_path):
+    open_run(tmp_path, {"a": 1, "b": 2})
+    with pytest.raises(ValueError, match="otherwise: a 1 -> 3, c None -> 4"):
+        open_run(tmp_path, {"a": 3, "b": 2, "c": 4}, resume=True)
+
+
+def test_a_damaged_record_is_named(tmp_path):
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(ValueError, match="run.json is not the record of a run"):
+        open_run(tmp_path, {}, resume=True)
