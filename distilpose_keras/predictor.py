@@ -68,6 +68,8 @@ class PosePredictor:
         self.schema = self._runtime.schema
         self.metadata = self._runtime.metadata
         self.runtime = self._runtime.name
+        # A student trained without a teacher has a score head that nobody taught.
+        self._has_confidence = self.metadata.get("confidence", True)
         self.is_teacher = self._runtime.is_teacher
 
     def predict(self, image, boxes_xywh, *, flip=False):
@@ -129,7 +131,8 @@ class PosePredictor:
 
         Returns:
             keypoints (N, K, 2) as fractions of the crop (x by its width, y by its
-            height) and scores (N, K).
+            height) and scores (N, K), all 1 for a student that was trained without
+            a teacher and so never learned to score.
 
         Raises:
             ValueError: if the model is a teacher or the crops do not fit it.
@@ -141,12 +144,15 @@ class PosePredictor:
             )
         outputs = self._run(crops)
         keypoints, scores = outputs["keypoints"], outputs["scores"][..., 0]
+        if not self._has_confidence:
+            scores = np.ones_like(scores)
         if flip:
             mirrored = self._run(crops[:, :, ::-1])
             other = flip_keypoints(mirrored["keypoints"], self.schema)
             other_scores = mirrored["scores"][:, self.schema.flip_permutation, 0]
             keypoints = (keypoints + other) / 2
-            scores = (scores + other_scores) / 2
+            if self._has_confidence:
+                scores = (scores + other_scores) / 2
         return keypoints, scores
 
     def predict_heatmaps(self, crops, *, flip=False):

@@ -184,3 +184,12 @@ def test_teachers_and_students_say_what_they_are(predictor):
         predictor(constant_student).predict_heatmaps(crops(1))
     with pytest.raises(ValueError, match="use predict_heatmaps"):
         predictor(constant_student, is_teacher=True).predict_crops(crops(1))
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_scores_that_nobody_trained_count_as_certain(predictor, monkeypatch, flip):
+    described = {"model": "stand-in", "confidence": False}
+    monkeypatch.setattr(StandIn, "metadata", described)
+    keypoints, scores = predictor(constant_student).predict_crops(crops(2), flip=flip)
+    np.testing.assert_array_equal(scores, np.ones((2, 17)))
+    assert keypoints.shape == (2, 17, 2)

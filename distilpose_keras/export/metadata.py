@@ -38,7 +38,8 @@ def describe(model, *, runtime, precision):
 
     Args:
         model: a `PoseModel`; its ``metadata`` may hold ``version``,
-            ``training_data`` and ``ap``.
+            ``training_data``, ``ap``, and ``confidence``, False if its scores were
+            never trained.
         runtime: ``"tflite"`` or ``"onnx"``.
         precision: the precision the file is written in.
     """
@@ -56,6 +57,7 @@ def describe(model, *, runtime, precision):
         "schema": config.schema.to_dict(),
         "training_data": model.metadata.get("training_data"),
         "ap": model.metadata.get("ap"),
+        "confidence": model.metadata.get("confidence", True),
     }
 
 

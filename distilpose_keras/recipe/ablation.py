@@ -192,6 +192,7 @@ def _train_student(row, teacher, splits, settings, seed):
     keras.utils.set_random_seed(seed)
     weights = {**settings.loss_weights, **row.loss_weights}
     trainer = Distiller(_build(row.student, splits), teacher, **weights)
+    trainer.student.metadata["confidence"] = "score" in trainer.loss_weights
     return _fit(trainer, splits[0], settings.student_training, settings, seed)
 
 

@@ -4,6 +4,7 @@ from distilpose_keras.data.coco import coco_paths, load_people
 from distilpose_keras.data.dataset import PoseDataset
 from distilpose_keras.data.synthetic import render_dataset
 from distilpose_keras.data.transforms import Augmentation
+from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.evaluation import PoseEvaluation, evaluate, pose_model
 from distilpose_keras.export.calibration import calibration_crops
 from distilpose_keras.export.onnx import export_onnx
@@ -43,6 +44,8 @@ def train_model(trainer, name, splits, training, settings, options):
     """
     people, val_people = splits
     model = pose_model(trainer)
+    if isinstance(trainer, Distiller):
+        model.metadata["confidence"] = "score" in trainer.loss_weights
     with PoseDataset(
         people,
         batch_size=min(training.batch_size, len(people)),
