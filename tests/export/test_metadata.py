@@ -143,7 +143,7 @@ def test_the_standard_description_follows_its_schema(tflite):
     size = child(child(child(image, 3), 1), 1)  # content, image properties, size
     width = size.Get(number_types.Uint32Flags, size.Offset(4) + size.Pos)
     height = size.Get(number_types.Uint32Flags, size.Offset(6) + size.Pos)
-    assert (width, height) == (96, 128)
+    assert (width, height) == (48, 64)
     keypoints = first(first(description, 3), 3)
     assert text(first(keypoints, 6), 0) == "keypoints.txt"
 
