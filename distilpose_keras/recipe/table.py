@@ -13,14 +13,15 @@ COLUMNS = (  # key of a row, heading, how it is written
     ("bytes", "MB", lambda value: f"{value / 1e6:.2f}"),
     ("latency_ms", "ms", lambda value: f"{value:.1f}"),
 )
+MIN_WIDTH = 100
 
 
 def print_rows(rows):
     """Print one row for each model and file; a dash where a figure was not taken."""
     table = Table()
     for _, heading, write in COLUMNS:
-        left = write is str
-        table.add_column(heading, justify="left" if left else "right", no_wrap=left)
+        justify = "left" if write is str else "right"
+        table.add_column(heading, justify=justify, no_wrap=True)
     for row in rows:
         table.add_row(
             *(
@@ -28,4 +29,7 @@ def print_rows(rows):
                 for key, _, write in COLUMNS
             )
         )
-    Console().print(table)
+    console = Console()
+    # Written to a file, a narrow table would lose digits.
+    console = console if console.is_terminal else Console(width=MIN_WIDTH)
+    console.print(table)
