@@ -19,18 +19,17 @@ def arguments(*argv):
 
 def demo_macs():
     """Of a deployed demo student, layer by layer."""
-    stem = 64 * 48 * 9 * 3 * 32 + 32 * 24 * 9 * 32 * 32
-    first = 32 * 16 + 9 * 16 * 16 + 16 * 64 + 32 * 64  # with its shortcut
-    second = 64 * 16 + 9 * 16 * 16 + 16 * 64
-    d, k, n = 96, 17, 17 + 64
-    patches = 64 * (4 * 3 * 64) * d
+    stem = 32 * 24 * 9 * 3 * 16 + 16 * 12 * 9 * 16 * 16
+    block = 16 * 16 + 9 * 16 * 16 + 16 * 64 + 16 * 64  # with its shortcut
+    d, k, n = 64, 17, 17 + 16
+    patches = 16 * (4 * 3 * 64) * d
 
     def layer(queries):
         linear = queries * d * d + 2 * n * d * d + queries * (d * d + 4 * d * d)
         return linear + 2 * queries * n * d
 
-    transformer = 3 * layer(n) + layer(k)
-    return stem + 32 * 24 * (first + second) + patches + transformer + k * d * 3
+    transformer = 2 * layer(n) + layer(k)
+    return stem + 16 * 12 * block + patches + transformer + k * d * 3
 
 
 def test_multiply_accumulates_are_those_of_the_layers(files):
