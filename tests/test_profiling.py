@@ -5,12 +5,12 @@ import json
 import keras
 import numpy as np
 import pytest
-import recipe
 
 from distilpose_keras.models.build import build_model, deploy
 from distilpose_keras.models.configs import MODELS
 from distilpose_keras.profiling import PAPER, markdown_table, profile, profile_model
 from tests.models import reference
+from tests.models.small import pictures, small
 
 # A GFLOPs figure of the paper's own, not quoted from other papers.
 COUNTED_BY_THE_PAPER = (
@@ -132,24 +132,25 @@ def test_exported_files_hold_the_deployed_graph(tmp_path):
     from distilpose_keras.export.onnx import export_onnx
     from distilpose_keras.export.tflite import export_tflite
 
-    model = build_model("demo_student", token_layers=1)
+    model = small()
     deployed = profile_model(deploy(model, batch_size=1))
-    crops = np.stack([recipe.picture(64, 48, seed=i) for i in range(16)])
+    crops = pictures(16).astype("uint8")
     export_onnx(model, tmp_path / "float32.onnx")
     export_tflite(model, tmp_path / "float32.tflite")
     export_tflite(model, tmp_path / "int8.tflite", precision="int8", calibration=crops)
     for name in ("float32.onnx", "float32.tflite", "int8.tflite"):
         figures = profile(tmp_path / name)
         assert figures.model == name
-        assert figures.gmacs == pytest.approx(deployed.gmacs, rel=0.01), name
+        # Exporters may pad the first kernel with zeros for speed.
+        assert 0.999 < figures.gmacs / deployed.gmacs < 1.1, name
         assert figures.outputs == deployed.outputs
         # The positions of the visual tokens are constants of the file.
         extra = figures.total_params - deployed.total_params
-        assert 0 < extra < 15_000, name
+        assert 0 < extra < 2_000, name
 
 
 def test_a_keras_file_is_profiled_under_its_name(tmp_path):
-    model = build_model("demo_student", token_layers=1)
+    model = small()
     model.save(tmp_path / "student.keras")
     figures = profile(tmp_path / "student.keras")
     assert figures.model == "student.keras"

@@ -1,6 +1,5 @@
 """Models: published counts and outputs, files, errors."""
 
-import json
 import subprocess
 import sys
 import zipfile
@@ -11,10 +10,10 @@ import pytest
 import recipe
 
 from distilpose_keras.keypoints import KeypointSchema
-from distilpose_keras.models import configs
-from distilpose_keras.models.build import build_model, load_model, normalize_images
+from distilpose_keras.models.build import build_model, load_model
 from distilpose_keras.models.checkpoints import load_checkpoint
 from tests.models import reference
+from tests.models.small import images, small
 
 QUICK = ("distilpose_s", "tokenpose_stemnet")
 SLOW = (
@@ -42,30 +41,13 @@ def test_published_weights_give_the_published_outputs(name):
     for key, expected in reference.outputs(name).items():
         actual = keras.ops.convert_to_numpy(outputs[key])[: len(expected)]
         error = np.abs(actual - expected).max() / expected.std()
-        assert error < 1e-3, f"{key}: {error:.1e} of its standard deviation"
-
-
-def tiny(head="token_regression", **settings):
-    """A model that builds in a fraction of a second."""
-    return build_model(
-        "demo_student" if head == "token_regression" else "demo_teacher",
-        **{
-            "input_size": (32, 24),
-            "stem_width": 8,
-            "stem_blocks": 1,
-            "stem_block_width": 4,
-            "token_dim": 16,
-            "token_layers": 2,
-            "token_heads": 2,
-            "heatmap_hidden": 8,
-            **settings,
-        },
-    )
+        # The contract is 1e-3, float32 noise below 1e-4; GELU by tanh errs by 1.4e-3.
+        assert error < 5e-4, f"{key}: {error:.1e} of its standard deviation"
 
 
 @pytest.mark.backend
 def test_a_student_and_a_teacher_return_the_documented_outputs():
-    student, teacher = tiny(), tiny("token_heatmap")
+    student, teacher = small(), small("token_heatmap")
     images = np.zeros((2, 32, 24, 3), "float32")
     tokens = {"keypoint_tokens": (2, 17, 16), "visual_tokens": (2, 4, 16)}
     shapes = {k: tuple(v.shape) for k, v in student(images).items()}
@@ -82,13 +64,13 @@ def test_a_student_and_a_teacher_return_the_documented_outputs():
 
 
 def test_one_sigma_is_shared_by_x_and_y():
-    images = recipe.images(2, height=32, width=24)
-    one, two = tiny(num_sigmas=1), tiny(num_sigmas=2)
+    inputs = images()
+    one, two = small(num_sigmas=1), small(num_sigmas=2)
     assert two.count_params() - one.count_params() == 16 + 1  # one output of the head
-    sigmas = keras.ops.convert_to_numpy(one(images)["sigmas"])
+    sigmas = keras.ops.convert_to_numpy(one(inputs)["sigmas"])
     assert sigmas.shape == (2, 17, 2)
     np.testing.assert_array_equal(sigmas[..., 0], sigmas[..., 1])
-    sigmas = keras.ops.convert_to_numpy(two(images)["sigmas"])
+    sigmas = keras.ops.convert_to_numpy(two(inputs)["sigmas"])
     assert np.abs(sigmas[..., 0] - sigmas[..., 1]).min() > 0
 
 
@@ -103,21 +85,12 @@ def test_deeppose_with_confidence_has_three_more_outputs_per_keypoint():
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(scores), 1)
 
 
-def test_normalized_images_have_the_statistics_of_torchvision():
-    # (value / 255 - mean) / std of torchvision's published transforms, by hand
-    images = np.array([[[[0, 128, 255]]]], "uint8")
-    expected = [-2.1179039, 0.20518212, 2.64]
-    actual = keras.ops.convert_to_numpy(normalize_images(images))
-    assert actual.dtype == np.float32
-    np.testing.assert_allclose(actual[0, 0, 0], expected, rtol=1e-5)
-
-
 @pytest.mark.backend
 def test_mixed_precision_keeps_predictions_in_float32():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        outputs = tiny()(np.zeros((1, 32, 24, 3), "float32"))
-        heatmaps = tiny("token_heatmap")(np.zeros((1, 32, 24, 3), "float32"))
+        outputs = small()(np.zeros((1, 32, 24, 3), "float32"))
+        heatmaps = small("token_heatmap")(np.zeros((1, 32, 24, 3), "float32"))
     finally:
         keras.config.set_dtype_policy("float32")
     predictions = [outputs[k] for k in ("keypoints", "scores", "sigmas")]
@@ -136,16 +109,16 @@ def test_a_saved_model_comes_back_with_its_schema_and_metadata(tmp_path):
         sigmas=(0.025, 0.025),
         upper_body=(0, 1),
     )
-    model = tiny(schema=schema, name="eyes")
+    model = small(schema=schema, name="eyes")
     model.metadata["ap"] = 0.5
     model.save(tmp_path / "eyes.keras")
     loaded = load_model(tmp_path / "eyes.keras")
     assert loaded.name == "eyes"
     assert loaded.pose_config == model.pose_config
     assert loaded.metadata == {"ap": 0.5}
-    images = recipe.images(2, height=32, width=24)
-    for key, expected in model(images).items():
-        actual = keras.ops.convert_to_numpy(loaded(images)[key])
+    inputs = images()
+    for key, expected in model(inputs).items():
+        actual = keras.ops.convert_to_numpy(loaded(inputs)[key])
         np.testing.assert_array_equal(actual, keras.ops.convert_to_numpy(expected))
 
 
@@ -164,10 +137,10 @@ np.testing.assert_allclose(keypoints, np.load(sys.argv[3]), atol=1e-5)
 @pytest.mark.slow
 def test_a_file_of_this_backend_loads_in_torch(tmp_path, root, monkeypatch):
     pytest.importorskip("torch")
-    model, images = tiny(), recipe.images(2, height=32, width=24)
+    model, inputs = small(), images()
     model.save(tmp_path / "model.keras")
-    np.save(tmp_path / "images.npy", images)
-    keypoints = keras.ops.convert_to_numpy(model(images, training=False)["keypoints"])
+    np.save(tmp_path / "images.npy", inputs)
+    keypoints = keras.ops.convert_to_numpy(model(inputs, training=False)["keypoints"])
     np.save(tmp_path / "keypoints.npy", keypoints)
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     files = [tmp_path / n for n in ("model.keras", "images.npy", "keypoints.npy")]
@@ -181,7 +154,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_a_truncated_file_is_named(tmp_path):
     path = tmp_path / "model.keras"
-    tiny().save(path)
+    small().save(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(ValueError, match="not a readable .keras file: .*model.keras"):
         load_model(path)
@@ -189,7 +162,7 @@ def test_a_truncated_file_is_named(tmp_path):
 
 def test_a_file_with_damaged_weights_is_named(tmp_path):
     path, damaged = tmp_path / "model.keras", tmp_path / "damaged.keras"
-    tiny().save(path)
+    small().save(path)
     with zipfile.ZipFile(path) as source, zipfile.ZipFile(damaged, "w") as target:
         for name in source.namelist():
             data = source.read(name)
@@ -206,28 +179,6 @@ def test_a_foreign_keras_file_is_refused(tmp_path):
         load_model(path)
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"colour": 1}, "no setting .*'colour'"),
-        ({"backbone": "vgg"}, "backbone must be one of .*'vgg'"),
-        ({"num_sigmas": 3}, "num_sigmas must be one of .*3"),
-        ({"input_size": (100, 96)}, "multiple of .*16, 12.*100, 96"),
-        ({"token_dim": 100, "token_heads": 8}, "token_dim must be a multiple"),
-        ({"backbone": "resnet", "input_size": (128, 96)}, "needs a stemnet or hrnet"),
-    ],
-)
-def test_wrong_settings_are_explained(settings, message):
-    with pytest.raises(ValueError, match=message):
-        build_model("demo_student", **settings)
-
-
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(ValueError, match="unknown model 'distilpose_xl'.*distilpose_s"):
         build_model("distilpose_xl")
-
-
-def test_configurations_survive_json():
-    for config in configs.MODELS.values():
-        data = json.loads(json.dumps(config.to_dict()))
-        assert configs.ModelConfig.from_dict(data) == config

@@ -5,7 +5,6 @@ import pickle
 
 import numpy as np
 import pytest
-import recipe
 
 from distilpose_keras.models.build import build_model
 from distilpose_keras.models.checkpoint_files import read_state_dict
@@ -17,6 +16,7 @@ from distilpose_keras.models.checkpoints import (
 )
 from distilpose_keras.models.layers import sine_position_code
 from tests.models import reference
+from tests.models.small import recipe_state, small
 
 KERNEL = "backbone.conv1.weight"
 QKV = "keypoint_head.tokenhead.transformer.layers.0.0.fn.fn.to_qkv.weight"
@@ -24,14 +24,13 @@ QKV = "keypoint_head.tokenhead.transformer.layers.0.0.fn.fn.to_qkv.weight"
 
 @pytest.fixture(scope="module")
 def model():
-    return build_model("demo_student", token_layers=1)
+    return small()
 
 
 @pytest.fixture
 def state(model):
     """A complete checkpoint of the model with weights of its own."""
-    shapes = {key: value.shape for key, value in state_dict(model).items()}
-    return {key: recipe.fill(key, shape) for key, shape in shapes.items()}
+    return recipe_state(model)
 
 
 def assert_holds(model, state):
@@ -50,19 +49,11 @@ def test_the_keys_and_shapes_are_the_published_ones(name):
     assert ours == published
 
 
-def test_the_stored_position_code_is_the_published_one(model, state):
-    # positions 1 and 2 of 2 rows, normalised to pi and 2 pi; four channels for y, of
-    # which the last two have wavelength 1e4 ** 0.5
-    code = sine_position_code(2, 1, 8)
-    expected = [
-        [np.sin(np.pi), np.cos(np.pi), np.sin(np.pi / 100), np.cos(np.pi / 100)],
-        [np.sin(2 * np.pi), np.cos(2 * np.pi), np.sin(np.pi / 50), np.cos(np.pi / 50)],
-    ]
-    np.testing.assert_allclose(code[:, :4], expected, atol=1e-5)
+def test_a_stored_position_code_must_be_ours(model, state):
     key = "keypoint_head.tokenhead.pos_embedding"
-    load_checkpoint(model, {**state, key: sine_position_code(8, 8, 96)[None]})
+    load_checkpoint(model, {**state, key: sine_position_code(2, 2, 16)[None]})
     with pytest.raises(ValueError, match="pos_embedding is not the 2D sine code"):
-        load_checkpoint(model, {**state, key: np.zeros((1, 64, 96), "float32")})
+        load_checkpoint(model, {**state, key: np.zeros((1, 4, 16), "float32")})
 
 
 @pytest.mark.backend
@@ -125,7 +116,7 @@ def spoil_several(state):
     [
         (spoil_missing, [f"1 missing: {KERNEL}"]),
         (spoil_unread, ["1 unread: backbone.conv9.weight"]),
-        (spoil_transposed, [f"wrong shape: {QKV} (96, 288) for (288, 96)"]),
+        (spoil_transposed, [f"wrong shape: {QKV} (16, 48) for (48, 16)"]),
         (spoil_several, ["1 missing", "1 unread", "1 of the wrong shape"]),
     ],
 )
@@ -201,14 +192,14 @@ def test_a_checkpoint_without_tensors_is_refused(tmp_path):
 
 
 def test_a_backbone_is_filled_from_a_bare_imagenet_checkpoint(state):
-    model = build_model("demo_student", token_layers=1)
+    model = small()
     before = state_dict(model)
     bare = {
         key.removeprefix("backbone."): value
         for key, value in state.items()
         if key.startswith("backbone.")
     }
-    bare["fc.weight"] = np.zeros((1000, 64), "float32")
+    bare["fc.weight"] = np.zeros((1000, 16), "float32")
     report = load_checkpoint(model, bare, backbone_only=True)
     for key, value in state_dict(model).items():
         source = state if key.startswith("backbone.") else before
@@ -218,31 +209,43 @@ def test_a_backbone_is_filled_from_a_bare_imagenet_checkpoint(state):
     assert str(report).startswith(f"filled {len(report.filled)} weights, kept ")
 
 
-def test_a_student_starts_from_its_teachers_first_three_stages(tmp_path):
+def test_a_student_starts_from_its_teachers_first_three_stages():
     settings = {"input_size": (64, 96), "hrnet_width": 4, "token_layers": 1}
     student = build_model("distilpose_l", **settings)
     teacher = build_model("tokenpose_hrnet_w48", **settings)
-    expected = state_dict(teacher)
     head = {k: v for k, v in state_dict(student).items() if "tokenhead" in k}
-    teacher.save(tmp_path / "teacher.keras")
-    for source in (teacher, tmp_path / "teacher.keras"):
-        fresh = build_model("distilpose_l", **settings)
-        report = init_backbone_from(fresh, source)
-        for key in report.filled:
-            np.testing.assert_array_equal(state_dict(fresh)[key], expected[key])
-        assert all(key.startswith("backbone.") for key in report.filled)
-        assert any(key.startswith("backbone.stage4") for key in report.unused)
-    assert set(head) == set(report.kept)
+    report = init_backbone_from(student, teacher)
+    actual, expected = state_dict(student), state_dict(teacher)
+    for key in report.filled:
+        np.testing.assert_array_equal(actual[key], expected[key], err_msg=key)
+    assert all(key.startswith("backbone.") for key in report.filled)
+    assert any(key.startswith("backbone.stage4") for key in report.unused)
+    assert set(report.kept) == set(head)
+    for key, value in head.items():
+        np.testing.assert_array_equal(actual[key], value, err_msg=key)
+
+
+def test_a_backbone_is_taken_from_files_of_both_kinds(tmp_path):
+    source = small("token_heatmap")
+    expected = state_dict(source)
+    source.save(tmp_path / "teacher.keras")
+    np.savez(tmp_path / "teacher.npz", **expected)
+    for name in ("teacher.keras", "teacher.npz"):
+        model = small()
+        report = init_backbone_from(model, tmp_path / name)
+        np.testing.assert_array_equal(state_dict(model)[KERNEL], expected[KERNEL])
+        assert KERNEL in report.filled
+        assert "keypoint_head.tokenpose.keypoint_token" in report.unused
 
 
 def test_a_backbone_of_another_width_is_refused():
-    wide = build_model("demo_student", token_layers=1, stem_width=48)
-    narrow = build_model("demo_student", token_layers=1)
+    wide = small(stem_width=16)
+    narrow = small()
     with pytest.raises(ValueError, match="of the wrong shape: backbone.conv1.weight"):
         init_backbone_from(narrow, wide)
 
 
 def test_no_two_weights_share_a_key():
-    for name in ("demo_student", "demo_teacher"):
-        model = build_model(name)
+    for head in ("token_regression", "token_heatmap"):
+        model = small(head)
         assert len(torch_keys(model)) == len(model.variables)

@@ -3,13 +3,13 @@
 import keras
 import numpy as np
 import pytest
-import recipe
 
 from distilpose_keras.models.build import build_model, deploy, normalize_images
-from distilpose_keras.models.checkpoints import load_checkpoint, torch_keys
+from distilpose_keras.models.checkpoints import load_checkpoint
 from distilpose_keras.models.deploy import CenteredNorm
 from distilpose_keras.models.layers import layer_norm
 from tests.models import reference
+from tests.models.small import pictures, small, with_recipe_weights
 
 STUDENTS = {
     "one_layer": {"token_layers": 1},
@@ -18,24 +18,9 @@ STUDENTS = {
 }
 
 
-def with_recipe_weights(model):
-    """Fill a model that has no published counterpart with weights of their kind."""
-    for key, (_, variable) in torch_keys(model).items():
-        shape = tuple(variable.shape)
-        # OIHW to HWIO and (out, in) to (in, out): axes that fan in come last
-        moved = (*shape[-1:], *shape[-2:-1], *shape[:-2]) if len(shape) > 1 else shape
-        value = recipe.fill(key, moved if not key.endswith("_token") else shape)
-        if moved != shape and not key.endswith("_token"):
-            value = np.moveaxis(value, (0, 1), (-1, -2))
-        variable.assign(value)
-    return model
-
-
 def assert_deployed_equals(model, batch_size=None):
     """Compare both graphs on pictures in 0..255."""
-    height, width = model.pose_config.input_size
-    pictures = [recipe.picture(height, width, seed=i) for i in range(2)]
-    images = np.stack(pictures).astype("float32")
+    images = pictures(2, *model.pose_config.input_size)
     expected = model(normalize_images(images), training=False)
     deployed = deploy(model, batch_size=batch_size)
     actual = deployed(images, training=False)
@@ -54,15 +39,15 @@ def assert_deployed_equals(model, batch_size=None):
 @pytest.mark.backend
 @pytest.mark.parametrize("settings", STUDENTS.values(), ids=STUDENTS)
 def test_deployed_students_predict_the_same(settings):
-    model = with_recipe_weights(build_model("demo_student", **settings))
+    model = with_recipe_weights(small(**settings))
     assert_deployed_equals(model)
 
 
 def test_a_fixed_batch_is_part_of_the_graph():
-    model = with_recipe_weights(build_model("demo_student", token_layers=1))
+    model = with_recipe_weights(small(token_layers=1))
     deployed = assert_deployed_equals(model, batch_size=2)
     assert deployed.input.name == "image"
-    assert deployed.input.shape == (2, 64, 48, 3)
+    assert deployed.input.shape == (2, 32, 24, 3)
     assert deployed.output["keypoints"].shape == (2, 17, 2)
 
 
@@ -102,10 +87,10 @@ def test_centered_norm_is_layer_norm_of_centered_tokens():
 
 
 def test_a_deployed_graph_survives_cloning():
-    deployed = deploy(with_recipe_weights(build_model("demo_student", token_layers=1)))
+    deployed = deploy(with_recipe_weights(small(token_layers=1)))
     clone = keras.models.clone_model(deployed)
     clone.set_weights(deployed.get_weights())
-    images = recipe.picture(64, 48)[None].astype("float32")
+    images = pictures(1)
     for key, expected in deployed(images).items():
         np.testing.assert_array_equal(
             keras.ops.convert_to_numpy(clone(images)[key]),
@@ -114,7 +99,7 @@ def test_a_deployed_graph_survives_cloning():
 
 
 def test_mixed_precision_does_not_reach_the_deployed_graph():
-    model = with_recipe_weights(build_model("demo_student", token_layers=1))
+    model = with_recipe_weights(small(token_layers=1))
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         assert_deployed_equals(model)
@@ -126,8 +111,8 @@ def test_mixed_precision_does_not_reach_the_deployed_graph():
 @pytest.mark.parametrize("kind", ["teacher", "keras"])
 def test_only_students_are_deployed(kind):
     if kind == "teacher":
-        model = build_model("demo_teacher", token_layers=1)
+        model = small("token_heatmap")
     else:
         model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)], name="net")
-    with pytest.raises(ValueError, match="only a student .*(demo_teacher|net)"):
+    with pytest.raises(ValueError, match="only a student .*(small|net)"):
         deploy(model)
