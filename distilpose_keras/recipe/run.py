@@ -15,7 +15,12 @@ from distilpose_keras.models.build import build_model, load_model
 from distilpose_keras.models.checkpoints import init_backbone_from
 from distilpose_keras.predictor import PosePredictor
 from distilpose_keras.profiling import profile
-from distilpose_keras.recipe.stages import export_files, load_splits, train_model
+from distilpose_keras.recipe.stages import (
+    export_files,
+    load_splits,
+    train_model,
+    without_images,
+)
 from distilpose_keras.report.page import COLUMNS, Gallery, write_report
 from distilpose_keras.report.panels import (
     choose_people,
@@ -59,8 +64,11 @@ def run_recipe(settings, options):
     )
     keras.utils.set_random_seed(options.seed)
     splits = splits or load_splits(settings, options)
-    models, histories = _train_models(settings, options, splits)
-    files = export_files(models["student"], splits[0], options.out)
+    models, histories, bad_images = _train_models(settings, options, splits)
+    if bad_images:
+        print(f"skipped images that cannot be read: {', '.join(sorted(bad_images))}")
+    calibration_people = without_images(splits[0], bad_images)
+    files = export_files(models["student"], calibration_people, options.out)
     rows = _score(models, files, splits[1], options.out)
     write_json(options.out / "metrics.json", {"rows": rows, "histories": histories})
     _report(settings, options, models, histories, rows, splits[1])
@@ -68,14 +76,15 @@ def run_recipe(settings, options):
 
 
 def _train_models(settings, options, splits):
-    """The trained models by name, and their histories."""
-    models, histories = {}, {}
+    """The trained models by name, their histories, and the images skipped."""
+    models, histories, bad_images = {}, {}, set()
 
     def train(name, trainer, training):
         finished = options.out / f"{name}.keras"
-        histories[name] = train_model(
+        histories[name], skipped = train_model(
             trainer, name, splits, training, settings, options
         )
+        bad_images.update(skipped)
         models[name] = load_model(finished)
 
     with strategy_scope(options.strategy), precision(options.precision):
@@ -98,7 +107,7 @@ def _train_models(settings, options, splits):
             **settings.loss_weights,
         )
         train("student", trainer, settings.student_training)
-    return models, histories
+    return models, histories, bad_images
 
 
 def _check_teacher(path):

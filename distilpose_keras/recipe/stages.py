@@ -40,7 +40,8 @@ def train_model(trainer, name, splits, training, settings, options):
         options: `RunOptions`.
 
     Returns:
-        The history, a dict of one value per epoch for each figure.
+        The history, a dict of one value per epoch for each figure; and the files of
+        the images that could not be read and were skipped.
     """
     people, val_people = splits
     model = pose_model(trainer)
@@ -70,7 +71,13 @@ def train_model(trainer, name, splits, training, settings, options):
     model.metadata["ap_data"] = val_people.annotation_file.name
     with atomic_path(options.out / f"{name}.keras") as temporary:
         model.save(temporary)
-    return history
+    return history, set(map(str, batches.bad_images))
+
+
+def without_images(people, files):
+    """Leave out the people of some images."""
+    kept = [i for i, person in enumerate(people) if str(person.image_path) not in files]
+    return people.take(kept)
 
 
 def _optimizer(training, steps_per_epoch, options):

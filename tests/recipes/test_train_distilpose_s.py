@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -102,3 +103,14 @@ def test_a_mistake_is_one_line_and_leaves_no_folder(root, tmp_path, arguments, m
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert message in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_truncated_image_stops_the_training_and_is_named(root, people, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(people, data)
+    image = sorted((data / "train2017").iterdir())[3]
+    image.write_bytes(image.read_bytes()[:3000])
+    done = run(root, "--data", data, "--preset", "demo", "--out", tmp_path / "out")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert f"image is truncated: {image}" in done.stderr
