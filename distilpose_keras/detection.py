@@ -35,7 +35,7 @@ class PersonFinder:
         if not hasattr(cv2, "HOGDescriptor"):
             raise ValueError(
                 f"OpenCV {cv2.__version__} has no built-in person detector: "
-                "install opencv-python-headless<5, or give the person boxes"
+                "install opencv-contrib-python-headless, or give the person boxes"
             )
         self._detector = cv2.HOGDescriptor()
         self._detector.setSVMDetector(cv2.HOGDescriptor_getDefaultPeopleDetector())

@@ -54,7 +54,14 @@ def read_csv_log(path):
         return []
     with open(path, newline="") as file:
         rows = list(csv.DictReader(file))
-    return [{name: float(text) for name, text in row.items() if text} for row in rows]
+    return [
+        {
+            name: int(text) if name == "epoch" else float(text)
+            for name, text in row.items()
+            if text
+        }
+        for row in rows
+    ]
 
 
 class TensorBoardLog(keras.callbacks.Callback):

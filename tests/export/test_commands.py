@@ -51,7 +51,7 @@ def test_int8_from_a_data_set(command, keras_file, data, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert read_metadata(out)["precision"] == "int8"
-    assert "int8, 0.5" in done.stdout
+    assert "int8, 0.2" in done.stdout
 
 
 @pytest.mark.slow

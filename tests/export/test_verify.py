@@ -42,7 +42,7 @@ def test_keypoint_errors_are_pixels_of_the_crop(rows, student, files, people):
     expected = open_runtime(student).run(batch.crops)["keypoints"]
     for row, file in zip(rows[1:], files, strict=True):
         moved = open_runtime(file).run(batch.crops)["keypoints"] - expected
-        distances = np.hypot(96 * moved[..., 0], 128 * moved[..., 1])
+        distances = np.hypot(48 * moved[..., 0], 64 * moved[..., 1])
         assert row["max_keypoint_error_px"] == pytest.approx(distances.max(), abs=1e-3)
         assert row["mean_keypoint_error_px"] == pytest.approx(
             distances.mean(), abs=1e-3
@@ -50,6 +50,6 @@ def test_keypoint_errors_are_pixels_of_the_crop(rows, student, files, people):
 
 
 def test_a_file_of_another_input_size_is_refused(files, people):
-    other = build_model("demo_student", input_size=(64, 48))
+    other = build_model("demo_student", input_size=(128, 96))
     with pytest.raises(ValueError, match="float32.tflite: its input_size is not"):
         verify(other, files[:1], people)
