@@ -95,19 +95,19 @@ def demo_recipe():
     The people are `UPRIGHT`: what a few minutes of training can learn.
     """
     training = TrainingSettings(
-        epochs=18,
+        epochs=15,
         learning_rate=3e-3,
         warmup_steps=200,
         batch_size=32,
-        evaluate_every=6,
+        evaluate_every=5,
     )
     return RecipeSettings(
         student="demo_student",
         teacher="demo_teacher",
         teacher_training=training,
-        student_training=replace(training, epochs=12),
+        student_training=replace(training, epochs=10),
         heatmap_sigma=1.5,  # 2 is wide on a map of 16x12
         baseline=True,
         augmentation=DEMO_AUGMENTATION,
-        synthetic={"train_images": 7000, "val_images": 400, "casting": UPRIGHT},
+        synthetic={"train_images": 6000, "val_images": 400, "casting": UPRIGHT},
     )
