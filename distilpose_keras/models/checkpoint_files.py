@@ -40,7 +40,7 @@ def read_state_dict(path):
 
 def _read_npz(path):
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with zipfile.ZipFile(path), np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
     except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"not a readable .npz file: {path} ({error})") from error

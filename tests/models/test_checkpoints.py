@@ -181,6 +181,13 @@ def test_missing_and_damaged_files_are_named(tmp_path, name):
     assert "\n" not in str(info.value)
 
 
+def test_a_single_array_is_no_npz_file(tmp_path):
+    with open(tmp_path / "array.npz", "wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(ValueError, match="not a readable .npz file: .*array.npz"):
+        read_state_dict(tmp_path / "array.npz")
+
+
 def test_a_checkpoint_without_tensors_is_refused(tmp_path):
     torch = pytest.importorskip("torch")
     torch.save({"epoch": 3}, tmp_path / "epoch.pth")
