@@ -24,7 +24,7 @@ def as_numpy(tensor):
 def test_gelu_is_the_exact_one():
     x = np.linspace(-4, 4, 33, dtype="float32")
     expected = [v * 0.5 * (1 + math.erf(v / math.sqrt(2))) for v in x.tolist()]
-    found = as_numpy(gelu(ops.convert_to_tensor(x)))
+    found = as_numpy(gelu(keras.ops.convert_to_tensor(x)))
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
