@@ -6,10 +6,13 @@ from keras import ops
 from distilpose_keras.models.images import normalize_images
 from distilpose_keras.training.batches import split_evenly
 from distilpose_keras.training.replicas import (
+    check_accumulation,
     global_means,
+    reducible,
     replica_count,
     replica_loss,
     synchronize_batch_norm,
+    variable_scope,
 )
 
 
@@ -85,6 +88,35 @@ class PoseTrainer(keras.Model):
         """Evaluate the loss and its terms as `keras.Model.evaluate` does."""
         x = split_evenly(x, replica_count(self))
         return super().evaluate(x, *args, **kwargs)
+
+    def train_step(self, *args):
+        """Train on one batch as `keras.Model.train_step` does."""
+        return reducible(self, super().train_step(*args))
+
+    def test_step(self, *args):
+        """Evaluate one batch as `keras.Model.test_step` does."""
+        return reducible(self, super().test_step(*args))
+
+    def compile(self, *args, **kwargs):
+        """Configure the training as `keras.Model.compile` does.
+
+        Raises:
+            ValueError: for gradient accumulation under a TensorFlow strategy.
+        """
+        super().compile(*args, **kwargs)
+        check_accumulation(self)
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Create the optimizer's variables without a look at the first batch.
+
+        Under a TensorFlow strategy Keras averages the first batch over the replicas,
+        which fails if it is uneven or if they are in several processes.
+        """
+        if self._compile_metrics is not None:
+            super()._maybe_symbolic_build(iterator, data_batch)
+        elif self.optimizer is not None and not self.optimizer.built:
+            with variable_scope(self):
+                self.optimizer.build(self.trainable_variables)
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True

@@ -85,6 +85,7 @@ def process_slice(samples):
     """Return the part of a global batch that this process has to provide.
 
     TensorFlow strategies split batches themselves; JAX leaves it to the processes.
+    `strategy_scope` promises global batches; without it they are the process's own.
 
     Args:
         samples: size of the global batch, a multiple of the number of replicas.
@@ -93,6 +94,8 @@ def process_slice(samples):
         return slice(None)
     import jax
 
+    if not getattr(keras.distribution.distribution(), "global_batches", False):
+        return slice(None)
     part = samples // jax.process_count()
     return slice(jax.process_index() * part, (jax.process_index() + 1) * part)
 
@@ -154,3 +157,41 @@ def variable_scope(trainer):
     if keras.backend.backend() == "tensorflow":
         return trainer.distribute_strategy.scope()
     return nullcontext()
+
+
+def reducible(trainer, logs):
+    """Return the logs of a step in the form that Keras can reduce.
+
+    Between processes Keras takes the mean of a log over its first axis
+    (`reduce_per_replica`), which a scalar does not have.
+
+    Args:
+        trainer: the model whose step it is.
+        logs: what a `train_step` or `test_step` returns.
+    """
+    if not _spans_processes(trainer):
+        return logs
+    return {name: ops.reshape(value, (1,)) for name, value in logs.items()}
+
+
+def _spans_processes(trainer):
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    strategy = trainer.distribute_strategy
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
+def check_accumulation(trainer):
+    """Raise where Keras cannot accumulate gradients: under TensorFlow strategies.
+
+    It updates the weights inside a condition, in which replicas may not meet.
+    """
+    optimizer = getattr(trainer.optimizer, "inner_optimizer", trainer.optimizer)
+    steps = getattr(optimizer, "gradient_accumulation_steps", None)
+    if keras.backend.backend() == "tensorflow" and steps and replica_count(trainer) > 1:
+        raise ValueError(
+            "TensorFlow strategies do not accumulate gradients: use JAX or a smaller "
+            f"batch. Received: gradient accumulation over {steps} batches"
+        )

@@ -44,6 +44,7 @@ def strategy_scope(name):
     elif backend == "jax":
         with _jax_distribution(name == "multi_worker").scope():
             yield
+        _wait_for_all_processes()
     else:
         raise ValueError(
             "the PyTorch backend of Keras trains on one device: use TensorFlow or JAX "
@@ -67,4 +68,19 @@ def _tensorflow_strategy(multi_worker):
 def _jax_distribution(multi_worker):
     if multi_worker:
         keras.distribution.initialize()
-    return keras.distribution.DataParallel(devices=keras.distribution.list_devices())
+    distribution = keras.distribution.DataParallel(
+        devices=keras.distribution.list_devices(),
+        auto_shard_dataset=False,  # which Keras can do for tf.data only
+    )
+    distribution.global_batches = True  # see `process_slice`
+    return distribution
+
+
+def _wait_for_all_processes():
+    """Let no process of JAX end while the chief still writes."""
+    import jax
+
+    if jax.process_count() > 1:
+        from jax.experimental import multihost_utils
+
+        multihost_utils.sync_global_devices("end of strategy_scope")

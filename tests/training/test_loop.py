@@ -57,7 +57,7 @@ class Figure(keras.callbacks.Callback):
 
 
 @pytest.mark.backend
-@pytest.mark.parametrize("batches", [2, 4, 5], ids=["mid-epoch", "later", "epoch 3"])
+@pytest.mark.parametrize("batches", [2, 5], ids=["epoch 1", "epoch 2"])
 def test_an_interrupted_training_resumes_to_the_same_weights(tmp_path, batches):
     whole = compiled(ema_momentum=0.9)
     expected = run(whole, tmp_path / "whole", epochs=3)

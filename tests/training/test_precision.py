@@ -32,7 +32,6 @@ def test_an_unknown_policy_is_refused():
             pass
 
 
-@pytest.mark.backend
 def test_a_copy_in_bfloat16_has_the_same_weights_and_almost_the_same_outputs():
     model = build_model("demo_teacher", **SMALL)
     copy = in_precision(model, "mixed_bfloat16")
