@@ -1,0 +1,44 @@
+"""What the README shows runs."""
+
+import re
+
+import pytest
+
+from distilpose_keras.data.synthetic import render_dataset
+from distilpose_keras.models.build import build_model
+
+
+@pytest.fixture
+def example(root, tmp_path):
+    """The README's own training code, on small models and a rendered data set."""
+    text = (root / "README.md").read_text()
+    (code,) = [
+        b for b in re.findall(r"```python\n(.*?)```", text, re.S) if ".fit(" in b
+    ]
+    render_dataset(tmp_path / "coco", train_images=4, val_images=1, workers=1)
+    build_model("demo_teacher").save(tmp_path / "teacher.keras")
+    for shown, small in {
+        '"coco"': repr(str(tmp_path / "coco")),
+        '"teacher.keras"': repr(str(tmp_path / "teacher.keras")),
+        '"distilpose_s"': '"demo_student"',
+        "batch_size=32": "batch_size=2, input_size=(64, 48)",
+        "epochs=300": "epochs=1",
+    }.items():
+        assert code.count(shown) == 1
+        code = code.replace(shown, small)
+    return code
+
+
+@pytest.mark.backend
+def test_the_users_own_code_trains(example):
+    names = {}
+    exec(example, names)
+    history = names["distiller"].history.history
+    assert set(history) == {
+        "loss",
+        "regression",
+        "keypoint_token",
+        "visual_token",
+        "simulated_heatmap",
+        "score",
+    }
