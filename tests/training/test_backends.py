@@ -24,6 +24,7 @@ def test_ten_steps_agree_and_checkpoints_are_read_across_backends(tmp_path):
             "ten_steps.py", folders[name], *others, backend=name
         )
     first = results[BACKENDS[0]]
+    eleventh = first["next"][str(folders[BACKENDS[0]])]
     assert len(first["losses"]) == 10
     assert len(first["next"]) == len(BACKENDS)
     for result in results.values():
