@@ -13,10 +13,12 @@ ROOT = FOLDER.parents[1]
 
 def start(script, *arguments, backend, **environment):
     """Start a script; the result is a `subprocess.Popen`."""
+    # A script that wants several devices says so; others get one.
+    inherited = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
     return subprocess.Popen(
         [sys.executable, FOLDER / script, *map(str, arguments)],
         env={
-            **os.environ,
+            **inherited,
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(FOLDER)]),
             "KERAS_BACKEND": backend,
             **environment,
