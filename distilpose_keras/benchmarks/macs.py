@@ -17,7 +17,7 @@ def count_macs(path):
 
 def _tflite(path):
     from distilpose_keras.export.tflite_file import read_model
-    from distilpose_keras.export.tflite_quantize import operators
+    from distilpose_keras.export.tflite_graph import operators
 
     content = Path(path).read_bytes()
     graph = read_model(content).subgraphs[0]

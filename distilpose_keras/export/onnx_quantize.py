@@ -12,9 +12,13 @@ from onnx import helper, numpy_helper
 
 from distilpose_keras.export.onnx_graph import Links, drop_unused
 from distilpose_keras.export.precision import DYNAMIC, FLOAT, INT8, Operator
+from distilpose_keras.export.rounding import nearest
+from distilpose_keras.export.statistics import WeightedLayer
 
 # Operators on feature maps that ONNX Runtime computes in int8.
 FEATURE_MAP_OPERATORS = frozenset({"Conv", "Add", "MaxPool", "Resize"})
+# Integer kernels work on so many channels at a time: for fewer they gain nothing.
+CHANNELS_AT_A_TIME = 8
 # Their output has the scale of their input.
 SAME_SCALE = frozenset({"MaxPool", "Resize"})
 
@@ -44,36 +48,71 @@ def operators(proto):
 
 
 def selective(proto):
-    """Choose int8 where it is fast and accurate: dict of `Operator` to precision."""
-    return {operator: _selective_precision(operator) for operator in operators(proto)}
+    """Choose int8 where it is fast and accurate: dict of `Operator` to precision.
+
+    A convolution of the image stays float32: its few channels gain nothing.
+    """
+    constants = {tensor.name: tensor.dims for tensor in proto.graph.initializer}
+    chosen = {}
+    for operator in operators(proto):
+        channels = constants.get(operator.origin, (0, CHANNELS_AT_A_TIME))[1:2]
+        if operator.kind in FEATURE_MAP_OPERATORS and operator.rank == 4:
+            few = operator.kind == "Conv" and channels[0] < CHANNELS_AT_A_TIME
+            chosen[operator] = FLOAT if few else INT8
+        elif operator.kind == "MatMul" and operator.weighted:
+            chosen[operator] = DYNAMIC
+        else:
+            chosen[operator] = FLOAT
+    return chosen
 
 
-def _selective_precision(operator):
-    if operator.kind in FEATURE_MAP_OPERATORS and operator.rank == 4:
-        return INT8
-    if operator.kind == "MatMul" and operator.weighted:
-        return DYNAMIC
-    return FLOAT
+def weighted_layers(proto):
+    """The convolutions and linear maps of a float32 graph.
+
+    Returns:
+        dict of `WeightedLayer` to its weights (out, K), K in the order of its rows.
+    """
+    constants = {t.name: t for t in proto.graph.initializer}
+    found = {}
+    for node, operator in zip(proto.graph.node, operators(proto), strict=True):
+        if not operator.weighted or operator.kind not in ("Conv", "MatMul"):
+            continue
+        weights = _outputs_first(numpy_helper.to_array(constants[node.input[1]]))
+        window = None
+        if operator.kind == "Conv":
+            attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+            top, left, bottom, right = attributes.get("pads", (0, 0, 0, 0))
+            window = (
+                tuple(weights.shape[1:3]),
+                tuple(attributes.get("strides", (1, 1))),
+                (top, bottom, left, right),
+            )
+        layer = WeightedLayer(node.input[1], node.input[0], window)
+        found[layer] = weights.reshape(len(weights), -1)
+    return found
 
 
-def activation_ranges(proto, crops, *, progress=None):
-    """Run a float32 graph on crops and record what its feature maps hold.
+def _outputs_first(weights):
+    """(out, C, h, w) -> (out, h, w, C), or (K, out) -> (out, K)."""
+    return weights.transpose(0, 2, 3, 1) if weights.ndim == 4 else weights.T
 
-    The range of a tensor is the mean over crops of its smallest and its largest
-    value: one odd crop does not stretch it.
+
+def open_with_outputs(proto, layers):
+    """Open a graph so that it returns what is to be quantized.
 
     Args:
         proto: ``ModelProto`` of a float32 graph with one input.
-        crops: (N, H, W, 3) uint8 RGB.
-        progress: None, or a function called after each crop.
+        layers: `WeightedLayer`s whose sources are returned.
 
     Returns:
-        dict of tensor name to (low, high), for what feature-map operators read and
-        write.
+        function of a crop (1, H, W, 3) float32 that returns a dict of tensor name to
+        value, channels last, for the layers' sources and what feature-map operators
+        read and write.
     """
     import onnxruntime
 
-    names = _feature_maps(proto)
+    maps = _feature_maps(proto)
+    names = list(dict.fromkeys([*maps, *(layer.source for layer in layers)]))
     probe = onnx.ModelProto()
     probe.CopyFrom(proto)
     del probe.graph.output[:]
@@ -85,17 +124,12 @@ def activation_ranges(proto, crops, *, progress=None):
         probe.SerializeToString(), providers=["CPUExecutionProvider"]
     )
     image = proto.graph.input[0].name
-    total = np.zeros((len(names), 2))
-    for crop in crops:
-        values = session.run(names, {image: crop[None].astype(np.float32)})
-        total += [(value.min(), value.max()) for value in values]
-        if progress is not None:
-            progress()
-    ranges = dict(zip(names, map(tuple, total / len(crops)), strict=True))
-    for node in proto.graph.node:
-        if node.op_type in SAME_SCALE and node.input[0] in ranges:
-            ranges[node.output[0]] = ranges[node.input[0]]
-    return ranges
+
+    def run(crop):
+        values = dict(zip(names, session.run(names, {image: crop}), strict=True))
+        return values | {name: values[name].transpose(0, 2, 3, 1) for name in maps}
+
+    return run
 
 
 def _feature_maps(proto):
@@ -109,7 +143,7 @@ def _feature_maps(proto):
     return [name for name in found if name and name not in constants]
 
 
-def quantize(proto, precisions, ranges):
+def quantize(proto, precisions, ranges, rounded):
     """Quantize a float32 ONNX graph.
 
     Args:
@@ -117,7 +151,9 @@ def quantize(proto, precisions, ranges):
         precisions: dict of `Operator` to `FLOAT`, `DYNAMIC` (MatMul) or `INT8`
             (feature-map operators), for all operators but ReLUs, which follow the
             operator before them.
-        ranges: dict of tensor name to (low, high), from `activation_ranges`.
+        ranges: dict of tensor name to `statistics.Range`, for feature maps.
+        rounded: dict of the name of weights to int8 (out, K), where others are wanted
+            than the nearest.
 
     Returns:
         the quantized ``ModelProto``.
@@ -125,19 +161,29 @@ def quantize(proto, precisions, ranges):
     result = onnx.ModelProto()
     result.CopyFrom(proto)
     chosen = {operator.name: value for operator, value in precisions.items()}
-    _Writer(result.graph, chosen, ranges).write()
+    _Writer(result.graph, chosen, _shared(proto, ranges), rounded).write()
     drop_unused(result.graph)
     return result
+
+
+def _shared(proto, ranges):
+    """Ranges, those of operators that keep the scale shared with their input."""
+    ranges = dict(ranges)
+    for node in proto.graph.node:
+        if node.op_type in SAME_SCALE and node.input[0] in ranges:
+            ranges[node.output[0]] = ranges[node.input[0]]
+    return ranges
 
 
 class _Writer:
     """Rewrites one graph."""
 
-    def __init__(self, graph, precisions, ranges):
+    def __init__(self, graph, precisions, ranges, rounded):
         self.graph = graph
         self.links = Links(graph)
         self.precisions = precisions
         self.ranges = ranges
+        self.rounded = rounded
         self.nodes = []
 
     def write(self):
@@ -182,8 +228,8 @@ class _Writer:
 
     def _scale(self, name):
         """Scale and zero point of an activation as uint8."""
-        low, high = self.ranges[name]
-        low, high = min(low, 0.0), max(high, 0.0)  # zero, the padding, must be exact
+        # Zero, the padding, must be exact.
+        low, high = min(self.ranges[name].low, 0.0), max(self.ranges[name].high, 0.0)
         scale = np.float32((high - low) / 255 or 1.0)
         return scale, np.uint8(np.clip(np.rint(-low / scale), 0, 255))
 
@@ -198,7 +244,7 @@ class _Writer:
 
     def _quantize_weights(self, conv, input_scale):
         """Make a convolution's weights int8 per channel, its bias int32."""
-        weights, scales = _per_channel(self._array(conv.input[1]), axis=0)
+        weights, scales = self._round(conv.input[1])
         conv.input[1] = self._dequantized(conv.input[1], weights, scales)
         if len(conv.input) > 2:
             scales = scales * input_scale
@@ -220,7 +266,7 @@ class _Writer:
         """Append a MatMul of activations, quantized now, and int8 weights."""
         x, weight = product.input
         end = product.output[0]
-        weights, scales = _per_channel(self._array(weight), axis=1)
+        weights, scales = self._round(weight)
         weights = self._constant(f"{weight}/quantized", weights)
         scales = self._constant(f"{weight}/scale", scales.astype(np.float32))
         parts = [f"{x}/dynamic", f"{x}/dynamic_scale", f"{x}/dynamic_zero_point"]
@@ -232,6 +278,14 @@ class _Writer:
         self._node("Cast", [f"{end}/integer"], f"{end}/float", to=1)
         self._node("Mul", [parts[1], scales], f"{end}/scales")
         self._node("Mul", [f"{end}/float", f"{end}/scales"], end)
+
+    def _round(self, name):
+        """Weights as int8 in their own layout, and one scale per output."""
+        array = self._array(name)
+        last = _outputs_first(array)
+        steps, scales = nearest(last.reshape(len(last), -1))
+        steps = self.rounded.get(name, steps).reshape(last.shape)
+        return steps.transpose(0, 3, 1, 2) if array.ndim == 4 else steps.T, scales
 
     def _node(self, kind, inputs, output, **attributes):
         name = f"{output}/{kind}"
@@ -248,12 +302,3 @@ class _Writer:
             self.links.constants[name] = tensor
             self.graph.initializer.append(tensor)
         return name
-
-
-def _per_channel(weights, axis):
-    """Weights as int8, and one scale per channel of the axis."""
-    others = tuple(i for i in range(weights.ndim) if i != axis)
-    scales = np.abs(weights).max(axis=others) / 127
-    scales = np.where(scales == 0, 1, scales)
-    shape = [-1 if i == axis else 1 for i in range(weights.ndim)]
-    return np.rint(weights / scales.reshape(shape)).astype(np.int8), scales

@@ -1,16 +1,17 @@
 """A student, its graph and its calibration: what is quantized, in one place.
 
 `TFLiteQuantizer` and `ONNXQuantizer` look alike. ``plan`` is a dict of `Operator` to
-precision, `build(plan)` returns the bytes of a whole file, and ``wider`` says what a
-precision is exchanged for where it costs too much accuracy.
+precision, `build(plan)` returns the bytes of a whole file, and `wider` says what an
+operator's precision is exchanged for where it costs too much accuracy.
 """
 
-from distilpose_keras.export import tflite_quantize
+from distilpose_keras.export import tflite_graph, tflite_quantize
 from distilpose_keras.export.calibration import check_crops
 from distilpose_keras.export.convert import float_onnx, float_tflite
 from distilpose_keras.export.metadata import describe, embed_onnx
 from distilpose_keras.export.precision import DYNAMIC, FLOAT, INT8, INT16
-from distilpose_keras.export.ranges import activation_ranges
+from distilpose_keras.export.rounding import compensated
+from distilpose_keras.export.statistics import collect
 from distilpose_keras.export.tflite_file import embed, name_inputs_and_outputs
 
 
@@ -31,21 +32,32 @@ class TFLiteQuantizer:
         check_crops(calibration, model)
         self.model, self.precision = model, precision
         self.integer = precision == "int8-full"
-        self.wider = {INT8: INT16} if self.integer else {INT8: FLOAT, DYNAMIC: FLOAT}
         self.graph = float_tflite(model)
         if self.integer:
-            self.graph = tflite_quantize.squares_as_products(self.graph)
+            self.graph = tflite_graph.squares_as_products(self.graph)
         choose = tflite_quantize.integer if self.integer else tflite_quantize.selective
         self.plan = choose(self.graph)
-        self.ranges = activation_ranges(self.graph, calibration, progress=progress)
+        layers = tflite_graph.weighted_layers(self.graph)
+        run = tflite_graph.open_with_all_outputs(self.graph)
+        statistics = collect(run, calibration, layers, progress=progress)
+        self._ranges = statistics.ranges
+        self._rounded = _round(layers, statistics)
+
+    def wider(self, operator, precision):
+        """Return the next precision: integers stay integers, or end at float32."""
+        if self.integer:
+            return INT16
+        dynamic = precision == INT8 and operator.kind == "CONV_2D"
+        return DYNAMIC if dynamic else FLOAT
 
     def build(self, plan):
         """Return the bytes of the file that computes each operator as planned."""
-        # A graph with floating-point operators keeps its floating-point interface.
         content = tflite_quantize.quantize(
             self.graph,
             plan,
-            self.ranges,
+            self._ranges,
+            self._rounded,
+            # A graph with floating-point operators keeps its floating-point interface.
             integer_interface=FLOAT not in plan.values(),
         )
         return finish_tflite(content, self.model, self.precision)
@@ -56,7 +68,6 @@ class ONNXQuantizer:
 
     runtime = "onnx"
     precision = "int8"
-    wider = {INT8: FLOAT, DYNAMIC: FLOAT}
 
     def __init__(self, model, precision, calibration, *, progress=None):
         """Convert and calibrate; the arguments are those of `TFLiteQuantizer`."""
@@ -66,16 +77,30 @@ class ONNXQuantizer:
         self.model = model
         self.graph = tidy_onnx(model)
         self.plan = onnx_quantize.selective(self.graph)
-        self.ranges = onnx_quantize.activation_ranges(
-            self.graph, calibration, progress=progress
-        )
+        layers = onnx_quantize.weighted_layers(self.graph)
+        run = onnx_quantize.open_with_outputs(self.graph, layers)
+        statistics = collect(run, calibration, layers, progress=progress)
+        self._ranges = statistics.ranges
+        self._rounded = _round(layers, statistics)
+
+    def wider(self, operator, precision):
+        """Return the next precision: float32."""
+        return FLOAT
 
     def build(self, plan):
         """Return the bytes of the file that computes each operator as planned."""
         from distilpose_keras.export import onnx_quantize
 
-        proto = onnx_quantize.quantize(self.graph, plan, self.ranges)
+        proto = onnx_quantize.quantize(self.graph, plan, self._ranges, self._rounded)
         return finish_onnx(proto, self.model, self.precision)
+
+
+def _round(layers, statistics):
+    """Weights (out, K) as int8, by name."""
+    return {
+        layer.weights: compensated(weights, statistics.moments[layer.weights])[0]
+        for layer, weights in layers.items()
+    }
 
 
 def finish_tflite(content, model, precision):

@@ -97,7 +97,7 @@ def layer_errors(quantizer, crops, bar=None):
     height, width = quantizer.model.pose_config.input_size
     nothing = dict.fromkeys(quantizer.plan, FLOAT)
     expected = _run(quantizer, nothing, crops)
-    candidates = [op for op, p in quantizer.plan.items() if p in quantizer.wider]
+    candidates = [op for op, p in quantizer.plan.items() if quantizer.wider(op, p) != p]
     errors = {}
     task = bar and bar.add_task("measuring layers", total=len(candidates))
     for operator in candidates:
@@ -124,21 +124,25 @@ def _refine(quantizer, errors, drop, max_ap_drop):
         the plan and the AP points it loses.
     """
     worst_first = sorted(errors, key=errors.get, reverse=True)
+    # All of them a step wider, worst first; then another step, where there is one.
+    steps = worst_first + [op for op in worst_first if _can_widen_twice(quantizer, op)]
 
     def widened(count):
-        wider = {op: quantizer.wider[quantizer.plan[op]] for op in worst_first[:count]}
-        return {**quantizer.plan, **wider}
+        plan = dict(quantizer.plan)
+        for operator in steps[:count]:
+            plan[operator] = quantizer.wider(operator, plan[operator])
+        return plan
 
     # Twice as many each time, then halves between the last two.
     losses = {0: drop(quantizer.plan)}
     too_few, enough = -1, 0
     while losses[enough] > max_ap_drop:
-        if enough == len(worst_first):
+        if enough == len(steps):
             raise ValueError(
                 f"{quantizer.precision} loses {losses[enough]:.2f} AP points even "
                 f"with every layer in higher precision; the limit is {max_ap_drop}"
             )
-        too_few, enough = enough, min(max(2 * enough, 1), len(worst_first))
+        too_few, enough = enough, min(max(2 * enough, 1), len(steps))
         losses[enough] = drop(widened(enough))
     while enough - too_few > 1:
         middle = (too_few + enough) // 2
@@ -148,6 +152,12 @@ def _refine(quantizer, errors, drop, max_ap_drop):
         else:
             enough = middle
     return widened(enough), losses[enough]
+
+
+def _can_widen_twice(quantizer, operator):
+    """Whether the next precision of an operator has a next one too."""
+    once = quantizer.wider(operator, quantizer.plan[operator])
+    return quantizer.wider(operator, once) != once
 
 
 def make_report(quantizer, errors, plan, reference_ap, ap_drop, max_ap_drop):

@@ -1,9 +1,9 @@
 """Post-training quantization of TFLite graphs, operator by operator.
 
-`selective` follows what phones' CPUs run fast and accurately: operators on feature
-maps in static int8, linear maps with int8 weights and activations quantized per row
-as they come, everything else (normalisation, softmax, attention products) in float32.
-`integer` leaves no operator in floating point.
+`selective` follows what phones' CPUs run fast and accurately: convolutions and the
+operators between them in static int8, linear maps with int8 weights and activations
+quantized per row as they come, everything else (normalisation, softmax, attention
+products) in float32. `integer` leaves no operator in floating point.
 """
 
 import contextlib
@@ -13,60 +13,78 @@ import warnings
 
 import numpy as np
 
-from distilpose_keras.export.precision import DYNAMIC, FLOAT, INT8, INT16, Operator
+from distilpose_keras.export.precision import DYNAMIC, FLOAT, INT8, INT16
 from distilpose_keras.export.tflite_file import pack_model, read_model
+from distilpose_keras.export.tflite_graph import constant, operators, ranks
 
-# Operators that read and write feature maps (batch, height, width, channels).
-FEATURE_MAP_OPERATORS = frozenset(
-    {
-        "CONV_2D",
-        "DEPTHWISE_CONV_2D",
-        "ADD",
-        "PAD",
-        "MAX_POOL_2D",
-        "RESIZE_NEAREST_NEIGHBOR",
-    }
+# Operators on feature maps (batch, height, width, channels) that int8 kernels have.
+BETWEEN_CONVOLUTIONS = frozenset(
+    {"ADD", "PAD", "MAX_POOL_2D", "RESIZE_NEAREST_NEIGHBOR"}
 )
-WEIGHTED_OPERATORS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
+# An int8 kernel works on so many channels at a time: for fewer it gains nothing.
+CHANNELS_AT_A_TIME = 8
+WEIGHTED_OPERATORS = frozenset({"CONV_2D", "FULLY_CONNECTED"})
 # Operators of layer-norms and of the residual stream, whose values span orders of
 # magnitude that 8 bits do not.
 WIDE_OPERATORS = frozenset({"MUL", "MEAN", "RSQRT", "ADD"})
 
 
-def operators(content):
-    """List the operators of a TFLite graph, in the order they run."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    kinds = {v: k for k, v in vars(schema.BuiltinOperator).items() if k[0] != "_"}
-    model = read_model(content)
-    graph = model.subgraphs[0]
-    codes = [max(c.builtinCode, c.deprecatedBuiltinCode) for c in model.operatorCodes]
-    tensors = graph.tensors
-    return [
-        Operator(
-            name=tensors[op.outputs[0]].name.decode(),
-            kind=kinds[codes[op.opcodeIndex]],
-            rank=_rank(tensors[op.outputs[0]]),
-            weighted=len(op.inputs) > 1
-            and model.buffers[tensors[op.inputs[1]].buffer].data is not None,
-        )
-        for op in graph.operators
-    ]
-
-
-def _rank(tensor):
-    return 0 if tensor.shape is None else len(tensor.shape)
-
-
 def selective(content):
-    """Choose int8 where it is fast and accurate: dict of `Operator` to precision."""
-    return {operator: _selective_precision(operator) for operator in operators(content)}
+    """Choose int8 where it is fast and accurate: dict of `Operator` to precision.
+
+    A convolution of the image stays float32: it has three channels. One whose output
+    leaves the feature maps is dynamic: its output is not rounded.
+    """
+    model = read_model(content)
+    found = operators(content)
+    by_name = {operator.name: operator for operator in found}
+    neighbours = _neighbours(model, by_name)
+    chosen = dict.fromkeys(found, FLOAT)
+    for op, operator in zip(model.subgraphs[0].operators, found, strict=True):
+        if operator.kind == "FULLY_CONNECTED":
+            chosen[operator] = DYNAMIC
+        elif operator.kind == "CONV_2D":
+            channels = constant(model, op.inputs[1]).shape[-1]
+            leaves = not any(
+                reader.kind in BETWEEN_CONVOLUTIONS | {"CONV_2D"}
+                for reader in neighbours[operator]["readers"]
+            )
+            if channels >= CHANNELS_AT_A_TIME:
+                chosen[operator] = DYNAMIC if leaves else INT8
+    _spread_int8(chosen, neighbours)
+    return chosen
 
 
-def _selective_precision(operator):
-    if operator.kind in FEATURE_MAP_OPERATORS and operator.rank == 4:
-        return INT8
-    return DYNAMIC if operator.kind == "FULLY_CONNECTED" else FLOAT
+def _neighbours(model, by_name):
+    """For each operator those that make what it reads and read what it makes."""
+    graph = model.subgraphs[0]
+    found = {op: {"makers": [], "readers": []} for op in by_name.values()}
+    for op in graph.operators:
+        reader = by_name[graph.tensors[op.outputs[0]].name.decode()]
+        for index in op.inputs:
+            maker = by_name.get(graph.tensors[index].name.decode())
+            if maker is not None:
+                found[maker]["readers"].append(reader)
+                found[reader]["makers"].append(maker)
+    return found
+
+
+def _spread_int8(chosen, neighbours):
+    """Compute in int8 what lies between int8 operators and others, until no more."""
+    waiting = [
+        operator
+        for operator in chosen
+        if operator.kind in BETWEEN_CONVOLUTIONS and operator.rank == 4
+    ]
+    spread = True
+    while spread:
+        around = {
+            operator: neighbours[operator]["makers"] + neighbours[operator]["readers"]
+            for operator in waiting
+            if chosen[operator] != INT8
+        }
+        spread = [op for op, near in around.items() if INT8 in map(chosen.get, near)]
+        chosen.update(dict.fromkeys(spread, INT8))
 
 
 def integer(content):
@@ -77,29 +95,15 @@ def integer(content):
     }
 
 
-def squares_as_products(content):
-    """Write x^2 as x * x in a TFLite file: the quantizer knows no SQUARE."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = read_model(content)
-    code = schema.BuiltinOperator
-    codes = [max(c.builtinCode, c.deprecatedBuiltinCode) for c in model.operatorCodes]
-    for op in model.subgraphs[0].operators:
-        if codes[op.opcodeIndex] == code.SQUARE:
-            op.opcodeIndex = codes.index(code.MUL)
-            op.inputs = np.repeat(op.inputs[:1], 2)
-            op.builtinOptionsType = schema.BuiltinOptions.MulOptions
-            op.builtinOptions = schema.MulOptionsT()
-    return pack_model(model)
-
-
-def quantize(content, precisions, ranges, *, integer_interface=False):
+def quantize(content, precisions, ranges, rounded=None, *, integer_interface=False):
     """Quantize a float32 TFLite file.
 
     Args:
         content: bytes of the file.
         precisions: dict of `Operator` to its precision, for all operators.
-        ranges: dict of tensor name to (low, high), from `activation_ranges`.
+        ranges: dict of tensor name to `statistics.Range`, or to (low, high).
+        rounded: dict of the name of weights to int8 (out, K), where others are wanted
+            than the nearest; or None.
         integer_interface: whether input and outputs are int8 too.
 
     Returns:
@@ -125,20 +129,42 @@ def quantize(content, precisions, ranges, *, integer_interface=False):
             )
     if not tool.get_quantization_recipe():
         return content
-    statistics = _to_statistics(content, ranges) if tool.need_calibration else None
-    return _run(tool, statistics)
+    statistics = None
+    if tool.need_calibration:
+        statistics = _as_calibration(content, precisions, ranges)
+    return _replace_weights(_run(tool, statistics), rounded or {})
 
 
-def _run(tool, statistics=None):
-    """Run the quantizer without its progress bars and warnings."""
-    with (
-        contextlib.redirect_stderr(io.StringIO()),
-        warnings.catch_warnings(action="ignore"),
-    ):
-        result = tool.quantize(
-            statistics, enable_progress_bar=False, enable_progress_report=False
-        )
-    return bytes(result.quantized_model)
+def _as_calibration(content, precisions, ranges):
+    """Ranges in the form of the quantizer's own calibration.
+
+    Eight bits are spent on usual values, sixteen are enough for all.
+    """
+    wide = {op.name for op, precision in precisions.items() if precision == INT16}
+    axes = ranks(content)
+    found = {}
+    for name, values in ranges.items():
+        low, high, lowest, highest = (*values, *values)[:4]
+        if name in wide:
+            low, high = lowest, highest
+        shape = (1,) * axes[name]
+        found[name] = {
+            "min": np.full(shape, low, np.float32),
+            "max": np.full(shape, high, np.float32),
+        }
+    return found
+
+
+def _replace_weights(content, rounded):
+    """Put other int8 weights into a quantized file; their scales stay."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = read_model(content)
+    for tensor in model.subgraphs[0].tensors:
+        steps = rounded.get(tensor.name.decode())
+        if steps is not None and tensor.type == schema.TensorType.INT8:
+            model.buffers[tensor.buffer].data = steps.view(np.uint8).ravel()
+    return pack_model(model)
 
 
 def float16_weights(content):
@@ -174,18 +200,3 @@ def _run(tool, statistics=None):
             statistics, enable_progress_bar=False, enable_progress_report=False
         )
     return bytes(result.quantized_model)
-
-
-def _to_statistics(content, ranges):
-    """Ranges in the form of the quantizer's own calibration."""
-    ranks = {
-        tensor.name.decode(): _rank(tensor)
-        for tensor in read_model(content).subgraphs[0].tensors
-    }
-    return {
-        name: {
-            "min": np.full((1,) * ranks[name], low, np.float32),
-            "max": np.full((1,) * ranks[name], high, np.float32),
-        }
-        for name, (low, high) in ranges.items()
-    }

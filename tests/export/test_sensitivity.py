@@ -61,7 +61,9 @@ def test_the_fewest_of_the_worst_operators_are_widened(needed):
     layers = [Operator(f"m/layer_{i}/MatMul", "MatMul", 3, True) for i in range(8)]
     plan = dict.fromkeys(layers, DYNAMIC)
     errors = {layer: i % 8 for i, layer in enumerate(layers)}
-    quantizer = SimpleNamespace(plan=plan, wider={DYNAMIC: FLOAT}, precision="int8")
+    quantizer = SimpleNamespace(
+        plan=plan, wider=lambda operator, precision: FLOAT, precision="int8"
+    )
 
     def drop(candidate):
         return 1.0 - sum(p == FLOAT for p in candidate.values()) / 10
@@ -72,10 +74,29 @@ def test_the_fewest_of_the_worst_operators_are_widened(needed):
     assert lost == pytest.approx(limit)
 
 
+def test_operators_are_widened_twice_where_once_is_too_little():
+    layers = [Operator(f"m/layer_{i}/CONV_2D", "CONV_2D", 4, True) for i in range(3)]
+    steps = {INT8: DYNAMIC, DYNAMIC: FLOAT, FLOAT: FLOAT}
+    quantizer = SimpleNamespace(
+        plan=dict.fromkeys(layers, INT8),
+        wider=lambda operator, precision: steps[precision],
+        precision="int8",
+    )
+    errors = {layer: i for i, layer in enumerate(layers)}
+
+    def drop(candidate):
+        return 0.0 if candidate[layers[2]] == FLOAT else 1.0
+
+    chosen, _ = sensitivity._refine(quantizer, errors, drop, 0.5)
+    assert chosen == {layers[0]: DYNAMIC, layers[1]: DYNAMIC, layers[2]: FLOAT}
+
+
 def test_a_limit_out_of_reach_is_an_error():
     layer = Operator("m/layer_1/MatMul", "MatMul", 3, True)
     quantizer = SimpleNamespace(
-        plan={layer: INT8}, wider={INT8: FLOAT}, precision="int8"
+        plan={layer: INT8},
+        wider=lambda operator, precision: FLOAT,
+        precision="int8",
     )
     with pytest.raises(ValueError, match="int8 loses 9.00 AP points even with every"):
         sensitivity._refine(quantizer, {layer: 1.0}, lambda plan: 9.0, 0.5)
@@ -98,4 +119,4 @@ def test_export_within_writes_file_report_and_plot(student, crops, people, tmp_p
     assert result["ap_drop"] <= 0.5
     assert {"layer", "operator", "error_px", "precision"} == result["layers"][0].keys()
     names = [layer["layer"] for layer in result["layers"]]
-    assert "backbone-conv1" in names
+    assert "backbone-conv2" in names
