@@ -18,13 +18,17 @@ def needs(package):
 
 
 BACKENDS = [pytest.param(name, marks=needs(name)) for name in ("tensorflow", "jax")]
-IMPOSSIBLE = {"tensorflow": {"accumulated"}, "jax": {"uneven_tf_data"}}
+# Keras cannot do the first two; on JAX, one sample left is as uneven as five.
+LEFT_OUT = {
+    "tensorflow": {"accumulated"},
+    "jax": {"uneven_tf_data", "one_sample_left"},
+}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_two_replicas_train_as_one(backend):
-    cases = set(two_replicas.CASES) - IMPOSSIBLE[backend]
+    cases = set(two_replicas.CASES) - LEFT_OUT[backend]
     differences = processes.run("two_replicas.py", *sorted(cases), backend=backend)
     assert set(differences) == cases
     for case, largest in differences.items():
