@@ -4,11 +4,12 @@ Each finds a pattern by what it computes and replaces it by equal operations tha
 runtimes recognise or compute faster.
 """
 
-from collections import defaultdict
-
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
+
+from distilpose_keras.export.onnx_links import Links, drop_unused
+from distilpose_keras.export.onnx_tokens import join_by_padding, put_tokens_first
 
 BATCH = "batch"
 # How tf2onnx writes a mean over the last axis of tokens (B, N, D).
@@ -24,6 +25,8 @@ def tidy(proto):
     fuse_layer_norms(proto)
     spell_gelus(proto)
     widen_mean(proto)
+    join_by_padding(proto)
+    put_tokens_first(proto)
     drop_unused(proto.graph)
     used = {node.domain for node in proto.graph.node}
     kept = [opset for opset in proto.opset_import if opset.domain in used]
@@ -31,40 +34,6 @@ def tidy(proto):
     proto.opset_import.extend(kept)
     for value in (*proto.graph.input, *proto.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = BATCH
-
-
-class Links:
-    """Who makes and who reads each tensor of a graph, and what the scalars are."""
-
-    def __init__(self, graph):
-        """Index a ``GraphProto``; later changes of it are not seen."""
-        self.makers = {output: node for node in graph.node for output in node.output}
-        self.readers = defaultdict(list)
-        for node in graph.node:
-            for name in node.input:
-                self.readers[name].append(node)
-        self.constants = {tensor.name: tensor for tensor in graph.initializer}
-
-    def maker(self, name, *kinds):
-        """The node that makes a tensor if it is of one of the kinds, else None."""
-        node = self.makers.get(name)
-        return node if node is not None and node.op_type in kinds else None
-
-    def reader(self, name, kind):
-        """The only node that reads a tensor if it is of a kind, else None."""
-        nodes = self.readers[name]
-        return nodes[0] if len(nodes) == 1 and nodes[0].op_type == kind else None
-
-    def split(self, node):
-        """(tensor, scalar) of a node of two inputs, the scalar NaN if neither is one.
-
-        The tensor is the input that is not constant, or the first.
-        """
-        for tensor, other in (node.input, tuple(node.input)[::-1]):
-            constant = self.constants.get(other)
-            if constant is not None and np.prod(constant.dims, initial=1) == 1:
-                return tensor, float(numpy_helper.to_array(constant).item())
-        return node.input[0], np.nan
 
 
 def fuse_layer_norms(proto):
@@ -199,17 +168,3 @@ def widen_mean(proto):
 def _become(node, other):
     other.name = node.name
     node.CopyFrom(other)
-
-
-def drop_unused(graph):
-    """Remove nodes and initializers that no output depends on."""
-    needed = {output.name for output in graph.output}
-    kept = []
-    for node in reversed(graph.node):
-        if needed.intersection(node.output):
-            needed.update(node.input)
-            kept.append(node)
-    initializers = [tensor for tensor in graph.initializer if tensor.name in needed]
-    del graph.node[:], graph.initializer[:]
-    graph.node.extend(reversed(kept))
-    graph.initializer.extend(initializers)

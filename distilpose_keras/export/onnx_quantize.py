@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from distilpose_keras.export.onnx_graph import Links, drop_unused
+from distilpose_keras.export.onnx_links import Links, drop_unused
 from distilpose_keras.export.precision import DYNAMIC, FLOAT, INT8, Operator
 from distilpose_keras.export.rounding import nearest
 from distilpose_keras.export.statistics import WeightedLayer
