@@ -139,7 +139,25 @@ class Distiller(PoseTrainer):
 
     def loss_terms(self, images, targets, outputs, sample_weight=None):
         """Return the active terms of DistilPose, each multiplied by its weight."""
-        seen = self.teacher(images, training=False) if self._needs_teacher else {}
+        seen = self.teach(images)
+        return self.weighted_terms(seen, targets, outputs, sample_weight)
+
+    def teach(self, images):
+        """Return the outputs of the teacher for normalised images.
+
+        An empty dict where no active term needs it.
+        """
+        return self.teacher(images, training=False) if self._needs_teacher else {}
+
+    def weighted_terms(self, seen, targets, outputs, sample_weight=None):
+        """Return the active terms, given what the teacher sees.
+
+        Args:
+            seen: what `teach` returns.
+            targets: dict of the batch.
+            outputs: of the student.
+            sample_weight: optional (B,).
+        """
         keypoints, weights = outputs["keypoints"], targets["weights"]
         of_term = {
             "regression": lambda: losses.regression_loss(
