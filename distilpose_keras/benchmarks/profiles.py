@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-RUNS = 30
+RUNS = 15
 
 
 def profile(path):
@@ -65,9 +65,16 @@ def _onnxruntime(path):
 
 
 def _litert(path):
-    """Profile in LiteRT: a dict of kind to (count, ms) for each run."""
-    with _ProfiledModel(path) as model:
-        return [model.run() for _ in range(RUNS + 2)][2:]
+    """Profile in LiteRT: a dict of kind to (count, ms) for each run.
+
+    LiteRT adds up all runs of a model, even when told to begin anew: each run has a
+    model of its own.
+    """
+    runs = []
+    for _ in range(RUNS):
+        with _ProfiledModel(path) as model:
+            runs.append(model.run())
+    return runs
 
 
 # A row of LiteRT's summary by node type: name, count, average in ms.
@@ -94,8 +101,9 @@ class _ProfiledModel:
     def __enter__(self):
         environment = self._new("LiteRtCreateEnvironment", 0, None)
         model = self._new("LiteRtCreateModelFromFile", environment, self._path)
+        options = self._options()
         self._model = self._new(
-            "LiteRtCreateCompiledModel", environment, model, self._options()
+            "LiteRtCreateCompiledModel", environment, model, options
         )
         self._profiler = self._new("LiteRtCompiledModelGetProfiler", self._model)
         if not self._profiler:
@@ -103,17 +111,28 @@ class _ProfiledModel:
         signature = self._new("LiteRtGetModelSignature", model, ctypes.c_size_t(0))
         self._inputs = self._buffers(environment, signature, "Input")
         self._outputs = self._buffers(environment, signature, "Output")
+        self._handles = {"Options": options, "Model": model, "Environment": environment}
         return self
 
     def __exit__(self, *_):
         for buffer in (*self._inputs, *self._outputs):
             self._library.LiteRtDestroyTensorBuffer(ctypes.c_void_p(buffer))
         self._library.LiteRtDestroyCompiledModel(self._model)
+        for kind, handle in self._handles.items():
+            getattr(self._library, f"LiteRtDestroy{kind}")(handle)
 
     def run(self):
-        """Run once; return a dict of operator kind to (count, milliseconds)."""
-        self._call("LiteRtResetProfiler", self._profiler)
+        """Run after one run to warm up; return a dict of kind to (count, ms)."""
+        self._run()
         self._call("LiteRtStartProfiler", self._profiler)
+        self._run()
+        self._call("LiteRtStopProfiler", self._profiler)
+        text = self._new("LiteRtGetProfileSummary", self._profiler, self._model)
+        summary = ctypes.string_at(text).decode()
+        self._c.free(text)
+        return _parse_summary(summary)
+
+    def _run(self):
         self._call(
             "LiteRtRunCompiledModel",
             self._model,
@@ -123,11 +142,6 @@ class _ProfiledModel:
             ctypes.c_size_t(len(self._outputs)),
             self._outputs,
         )
-        self._call("LiteRtStopProfiler", self._profiler)
-        text = self._new("LiteRtGetProfileSummary", self._profiler, self._model)
-        summary = ctypes.string_at(text).decode()
-        self._c.free(text)
-        return _parse_summary(summary)
 
     def _call(self, name, *arguments):
         try:

@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 import pytest
 
-from distilpose_keras.benchmarks import latency
+from distilpose_keras.benchmarks import latency, profiles
 from distilpose_keras.benchmarks.macs import count_macs
 from distilpose_keras.benchmarks.profiles import profile
 from distilpose_keras.benchmarks.timing import interleave
@@ -59,6 +59,29 @@ def test_a_profile_counts_the_operators_of_the_file(files):
     softmax = [count for kind, (count, _) in tflite.items() if "Softmax" in kind]
     assert softmax == [3]  # one per layer
     assert onnx["Softmax"][0] == 3
+
+
+def test_a_profile_keeps_the_best_run_of_each_kind(monkeypatch):
+    runs = [
+        {"Conv": (2, 3.0), "Softmax": (1, 1.0)},
+        {"Conv": (2, 2.0), "Add": (1, 5.0)},
+    ]
+    monkeypatch.setattr(profiles, "_litert", lambda path: runs)
+    found = profile("student.tflite")
+    assert list(found.items()) == [
+        ("Add", (1, 5.0)),
+        ("Conv", (2, 2.0)),
+        ("Softmax", (1, 1.0)),
+    ]
+
+
+def test_a_litert_profile_is_of_one_run(files):
+    def once():
+        with profiles._ProfiledModel(files[0]) as model:
+            return sum(count for count, _ in model.run().values())
+
+    operators = once()
+    assert [once(), once()] == [operators] * 2
 
 
 def test_a_file_of_something_else_is_refused(tmp_path):
