@@ -2,10 +2,6 @@
 
 import argparse
 import sys
-from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
 
 from distilpose_keras import cli
 
@@ -48,7 +44,7 @@ def main(argv):
     """Run the command."""
     arguments = parse_arguments(argv)
     from distilpose_keras.data.coco import coco_paths, load_people
-    from distilpose_keras.export.verify import verify
+    from distilpose_keras.export.verify import print_rows, verify
     from distilpose_keras.files import write_json
     from distilpose_keras.models.build import load_model
 
@@ -73,28 +69,6 @@ def main(argv):
     for file in over:
         print(f"{file} loses more than {arguments.max_ap_drop} AP", file=sys.stderr)
     return 1 if over else 0
-
-
-def print_rows(rows):
-    """Print the table."""
-    table = Table()
-    table.add_column("file", overflow="fold")
-    columns = ("runtime", "precision", "MB", "AP", "drop", "max px", "mean px", "ms")
-    for heading in columns:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(
-            Path(row["file"]).name,
-            row["runtime"],
-            row["precision"],
-            f"{row['bytes'] / 1e6:.2f}",
-            f"{row['AP']:.4f}",
-            f"{row['ap_drop']:.2f}",
-            f"{row['max_keypoint_error_px']:.2f}",
-            f"{row['mean_keypoint_error_px']:.3f}",
-            f"{row['latency_ms']:.1f}",
-        )
-    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ Both converters read a TensorFlow graph. Under another Keras backend the model i
 saved and converted by this module as a command in a second process, which loads the
 same weights with TensorFlow:
 
-    python -m distilpose_keras.export.convert MODEL.keras tflite|onnx OUTPUT
+    python -m distilpose_keras.export.convert MODEL.keras KIND OUTPUT
 """
 
 import hashlib
@@ -32,11 +32,12 @@ def check_student(model):
         )
 
 
-def float_tflite(model):
+def float_tflite(model, *, for_integers=False):
     """Convert a student to a float32 TFLite file, batch 1.
 
     Args:
         model: a student `PoseModel`, on any backend.
+        for_integers: as of `deploy`.
 
     Returns:
         bytes of the file, from `image` to `keypoints` and `scores`; no metadata.
@@ -45,7 +46,7 @@ def float_tflite(model):
         ValueError: if the model is not a student.
         RuntimeError: if the conversion fails.
     """
-    return _convert(model, "tflite")
+    return _convert(model, "tflite-for-integers" if for_integers else "tflite")
 
 
 def float_onnx(model):
@@ -84,24 +85,41 @@ def _fingerprint(model):
     return digest.hexdigest()
 
 
-def _to_tflite(model):
+def graph_to_tflite(graph):
+    """Convert a functional model to a float32 TFLite file, batch 1.
+
+    Args:
+        graph: `keras.Model` from one input to a dict of outputs, on TensorFlow.
+
+    Returns:
+        bytes of the file; its input is called `image`.
+    """
     import tensorflow as tf
 
-    from distilpose_keras.models.deploy import deploy
-
-    graph = deploy(model, batch_size=1)
     archive = keras.export.ExportArchive()
     archive.track(graph)
     archive.add_endpoint(
         "serving_default",
         lambda image: graph(image, training=False),
-        input_signature=[_image_spec(graph)],
+        input_signature=[_image_spec(graph, batch_size=1)],
     )
     with tempfile.TemporaryDirectory() as folder:
         archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         return converter.convert()
+
+
+def _to_tflite(model):
+    from distilpose_keras.models.deploy import deploy
+
+    return graph_to_tflite(deploy(model, batch_size=1))
+
+
+def _to_tflite_for_integers(model):
+    from distilpose_keras.models.deploy import deploy
+
+    return graph_to_tflite(deploy(model, batch_size=1, for_integers=True))
 
 
 def _to_onnx(model):
@@ -111,7 +129,7 @@ def _to_onnx(model):
     from distilpose_keras.models.deploy import deploy
 
     graph = deploy(model)
-    spec = [_image_spec(graph)]
+    spec = [_image_spec(graph, batch_size=None)]
     function = tf.function(
         lambda image: graph(image, training=False), input_signature=spec
     )
@@ -121,17 +139,27 @@ def _to_onnx(model):
     return proto.SerializeToString()
 
 
-_CONVERTERS = {"tflite": _to_tflite, "onnx": _to_onnx}
+_CONVERTERS = {
+    "tflite": _to_tflite,
+    "tflite-for-integers": _to_tflite_for_integers,
+    "onnx": _to_onnx,
+}
 
 
-def _image_spec(graph):
+def _image_spec(graph, batch_size):
     import tensorflow as tf
 
-    return tf.TensorSpec(graph.inputs[0].shape, tf.float32, name="image")
+    shape = (batch_size, *graph.inputs[0].shape[1:])
+    return tf.TensorSpec(shape, tf.float32, name="image")
 
 
 def _convert_elsewhere(model, kind):
-    """Convert in a process that runs Keras on TensorFlow."""
+    """Convert in a process that runs Keras on TensorFlow.
+
+    Args:
+        model: a student `PoseModel`.
+        kind: a key of `_CONVERTERS`.
+    """
     with tempfile.TemporaryDirectory() as folder:
         source, result = Path(folder, "model.keras"), Path(folder, "result")
         model.save(source)

@@ -5,14 +5,16 @@ precision, `build(plan)` returns the bytes of a whole file, and `wider` says wha
 operator's precision is exchanged for where it costs too much accuracy.
 """
 
-from distilpose_keras.export import tflite_graph, tflite_quantize
+from distilpose_keras.export import tflite_graph
 from distilpose_keras.export.calibration import check_crops
 from distilpose_keras.export.convert import float_onnx, float_tflite
+from distilpose_keras.export.integers import integer_plan, planned_ranges
 from distilpose_keras.export.metadata import describe, embed_onnx
 from distilpose_keras.export.precision import DYNAMIC, FLOAT, INT8, INT16
 from distilpose_keras.export.rounding import compensated
 from distilpose_keras.export.statistics import collect
 from distilpose_keras.export.tflite_file import embed, name_inputs_and_outputs
+from distilpose_keras.export.tflite_quantize import quantize, selective
 
 
 class TFLiteQuantizer:
@@ -32,11 +34,10 @@ class TFLiteQuantizer:
         check_crops(calibration, model)
         self.model, self.precision = model, precision
         self.integer = precision == "int8-full"
-        self.graph = float_tflite(model)
+        self.graph = float_tflite(model, for_integers=self.integer)
         if self.integer:
             self.graph = tflite_graph.squares_as_products(self.graph)
-        choose = tflite_quantize.integer if self.integer else tflite_quantize.selective
-        self.plan = choose(self.graph)
+        self.plan = (integer_plan if self.integer else selective)(self.graph)
         layers = tflite_graph.weighted_layers(self.graph)
         run = tflite_graph.open_with_all_outputs(self.graph)
         statistics = collect(run, calibration, layers, progress=progress)
@@ -52,10 +53,10 @@ class TFLiteQuantizer:
 
     def build(self, plan):
         """Return the bytes of the file that computes each operator as planned."""
-        content = tflite_quantize.quantize(
+        content = quantize(
             self.graph,
             plan,
-            self._ranges,
+            planned_ranges(self.graph, plan, self._ranges),
             self._rounded,
             # A graph with floating-point operators keeps its floating-point interface.
             integer_interface=FLOAT not in plan.values(),

@@ -3,7 +3,7 @@
 `selective` follows what phones' CPUs run fast and accurately: convolutions and the
 operators between them in static int8, linear maps with int8 weights and activations
 quantized per row as they come, everything else (normalisation, softmax, attention
-products) in float32. `integer` leaves no operator in floating point.
+products) in float32. `distilpose_keras.export.integers` leaves no operator in it.
 """
 
 import contextlib
@@ -24,9 +24,6 @@ BETWEEN_CONVOLUTIONS = frozenset(
 # An int8 kernel works on so many channels at a time: for fewer it gains nothing.
 CHANNELS_AT_A_TIME = 8
 WEIGHTED_OPERATORS = frozenset({"CONV_2D", "FULLY_CONNECTED"})
-# Operators of layer-norms and of the residual stream, whose values span orders of
-# magnitude that 8 bits do not.
-WIDE_OPERATORS = frozenset({"MUL", "MEAN", "RSQRT", "ADD"})
 
 
 def selective(content):
@@ -87,21 +84,13 @@ def _spread_int8(chosen, neighbours):
         chosen.update(dict.fromkeys(spread, INT8))
 
 
-def integer(content):
-    """Choose integers for all operators: dict of `Operator` to precision."""
-    return {
-        operator: INT16 if operator.kind in WIDE_OPERATORS else INT8
-        for operator in operators(content)
-    }
-
-
 def quantize(content, precisions, ranges, rounded=None, *, integer_interface=False):
     """Quantize a float32 TFLite file.
 
     Args:
         content: bytes of the file.
         precisions: dict of `Operator` to its precision, for all operators.
-        ranges: dict of tensor name to `statistics.Range`, or to (low, high).
+        ranges: dict of tensor name to (low, high).
         rounded: dict of the name of weights to int8 (out, K), where others are wanted
             than the nearest; or None.
         integer_interface: whether input and outputs are int8 too.
@@ -131,28 +120,20 @@ def quantize(content, precisions, ranges, rounded=None, *, integer_interface=Fal
         return content
     statistics = None
     if tool.need_calibration:
-        statistics = _as_calibration(content, precisions, ranges)
+        statistics = _as_calibration(content, ranges)
     return _replace_weights(_run(tool, statistics), rounded or {})
 
 
-def _as_calibration(content, precisions, ranges):
-    """Ranges in the form of the quantizer's own calibration.
-
-    Eight bits are spent on usual values, sixteen are enough for all.
-    """
-    wide = {op.name for op, precision in precisions.items() if precision == INT16}
+def _as_calibration(content, ranges):
+    """Ranges in the form of the quantizer's own calibration."""
     axes = ranks(content)
-    found = {}
-    for name, values in ranges.items():
-        low, high, lowest, highest = (*values, *values)[:4]
-        if name in wide:
-            low, high = lowest, highest
-        shape = (1,) * axes[name]
-        found[name] = {
-            "min": np.full(shape, low, np.float32),
-            "max": np.full(shape, high, np.float32),
+    return {
+        name: {
+            "min": np.full((1,) * axes[name], low, np.float32),
+            "max": np.full((1,) * axes[name], high, np.float32),
         }
-    return found
+        for name, (low, high) in ranges.items()
+    }
 
 
 def _replace_weights(content, rounded):

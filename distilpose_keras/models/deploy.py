@@ -13,6 +13,10 @@ What changes, and why no output does:
   the visual tokens that it would produce.
 * The position code is first added to the patches alone, before they are joined to the
   keypoint tokens. The sigmas, which only training needs, are cut from the head.
+
+For integers, tokens are normalised twice. TFLite's int16 inverse square root is a table
+of few entries, wrong for variances that are small beside the largest. Whatever the
+first one gave, the second time all variances are near 1.
 """
 
 from contextlib import contextmanager
@@ -35,12 +39,14 @@ from distilpose_keras.models.layers import (
 )
 
 
-def deploy(model, batch_size=None):
+def deploy(model, batch_size=None, *, for_integers=False):
     """Return the inference graph of a student: same outputs, fewer operations.
 
     Args:
         model: a student `PoseModel`.
         batch_size: None for any, or the one batch size that the graph accepts.
+        for_integers: normalise tokens twice, so that integers can. The epsilon of the
+            norms then counts for less: tokens of a variance near it are larger.
 
     Returns:
         A functional `keras.Model` from `image` (B, H, W, 3), float32 RGB 0..255, to a
@@ -57,7 +63,8 @@ def deploy(model, batch_size=None):
             f"Received: {getattr(model, 'name', model)!r}"
         )
     with _float32_policy():
-        return _deployed_graph(_Source(model), config, batch_size)
+        source = _Source(model, norms=2 if for_integers else 1)
+        return _deployed_graph(source, config, batch_size)
 
 
 def _deployed_graph(source, config, batch_size):
@@ -83,7 +90,8 @@ def _float32_policy():
 class _Source:
     """The trained model's weights, and makers of layers with weights made of them."""
 
-    def __init__(self, model):
+    def __init__(self, model, norms):
+        self._norms = norms
         self._weights = {
             f"{layer.name}/{variable.name}": keras.ops.convert_to_numpy(variable)
             for layer in model.layers
@@ -105,6 +113,12 @@ class _Source:
         kernel, bias = self.linear(name)
         gamma, beta = self(f"{norm_name}/gamma"), self(f"{norm_name}/beta")
         return gamma[:, None] * kernel, bias + beta @ kernel
+
+    def norm(self, x, name):
+        """A layer-norm without its scale and offset, or several after another."""
+        for i in range(1, self._norms):
+            x = CenteredNorm(name=f"{name}-{i}")(x)
+        return CenteredNorm(name=name)(x)
 
     def conv_bn(
         self, x, filters, kernel_size, *, name, norm_name, strides=1, relu=True
@@ -147,8 +161,22 @@ class CenteredNorm(layers.Layer):
 
     def call(self, x):
         """Divide by the root mean square over channels."""
-        variance = ops.mean(ops.square(x), axis=-1, keepdims=True)
-        return x * ops.rsqrt(variance + EPSILON)
+        return centered_norm(x, lambda step, value: value)
+
+
+def centered_norm(x, between):
+    """Compute a `CenteredNorm` operation by operation.
+
+    Args:
+        x: (B, N, D) tokens.
+        between: function of the name and the value of each step but the last, which
+            returns what the next one reads.
+    """
+    y = between("squares", ops.square(x))
+    y = between("mean", ops.mean(y, axis=-1, keepdims=True))
+    y = between("variance", y + EPSILON)
+    y = between("inverse", ops.rsqrt(y))
+    return x * y
 
 
 def _dense(x, kernel, bias, name):
@@ -176,7 +204,7 @@ def _token_head(features, config, source):
             name=f"{name}-transformer-layers-{i}",
             outputs=k if i == config.token_layers - 1 else x.shape[1],
         )
-    x = CenteredNorm(name=f"{name}-mlp_head-0")(x)
+    x = source.norm(x, f"{name}-mlp_head-0")
     kernel, bias = source.linear_after_norm(f"{name}-mlp_head-1", f"{name}-mlp_head-0")
     # Two maps, so that a quantized graph has one range for each.
     keypoints = _dense(x, kernel[:, :2], bias[:2], f"{name}-keypoints")
@@ -209,7 +237,7 @@ def _transformer_layer(x, config, source, *, name, outputs):
     )
     kernel[:, :dim] *= (dim // heads) ** -0.5
     bias[:dim] *= (dim // heads) ** -0.5
-    normed = CenteredNorm(name=f"{attention}-norm")(x)
+    normed = source.norm(x, f"{attention}-norm")
     queried = normed[:, :outputs] if outputs < x.shape[1] else normed
     projected = [
         _dense(tokens, part, offset, f"{attention}-fn-to_{role}")
@@ -228,7 +256,7 @@ def _transformer_layer(x, config, source, *, name, outputs):
     x = x + _dense(y, *out, f"{attention}-fn-to_out-0")
 
     hidden = source.linear_after_norm(f"{mlp}-fn-net-0", f"{mlp}-norm")
-    y = CenteredNorm(name=f"{mlp}-norm")(x)
+    y = source.norm(x, f"{mlp}-norm")
     y = gelu(_dense(y, *hidden, f"{mlp}-fn-net-0"))
     out = _centered(*source.linear(f"{mlp}-fn-net-3"))
     return x + _dense(y, *out, f"{mlp}-fn-net-3")

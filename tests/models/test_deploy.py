@@ -43,6 +43,31 @@ def test_deployed_students_predict_the_same(settings):
     assert_deployed_equals(model)
 
 
+def test_norms_for_integers_change_nothing_but_their_epsilon():
+    model = with_recipe_weights(small(token_layers=2))
+    once, twice = (deploy(model, for_integers=value) for value in (False, True))
+    counts = [
+        sum(isinstance(layer, CenteredNorm) for layer in graph.layers)
+        for graph in (once, twice)
+    ]
+    assert counts == [5, 10]
+    # Keypoint tokens of this model have variances near the epsilon.
+    for key, expected in once(pictures(2)).items():
+        difference = np.array(twice(pictures(2))[key] - expected)
+        assert 0 < np.abs(difference).max() < 0.05 * np.ptp(expected)
+
+
+@pytest.mark.backend
+def test_normalising_twice_is_normalising_once():
+    rng = np.random.default_rng(0)
+    deviations = np.float32([0.1, 0.2, 0.5, 1, 2, 5, 10])
+    tokens = rng.normal(size=(2, 7, 16)).astype("float32") * deviations[:, None]
+    once = CenteredNorm()(tokens)
+    twice = keras.ops.convert_to_numpy(CenteredNorm()(once))
+    # Relative to the smallest variance the epsilon is 1e-3.
+    np.testing.assert_allclose(twice, keras.ops.convert_to_numpy(once), rtol=2e-3)
+
+
 def test_a_fixed_batch_is_part_of_the_graph():
     model = with_recipe_weights(small(token_layers=1))
     deployed = assert_deployed_equals(model, batch_size=2)
