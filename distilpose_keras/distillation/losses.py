@@ -107,7 +107,8 @@ def score_targets(keypoints, heatmaps):
     columns = ops.round(keypoints[..., 0] * (width - 1))  # (B, K)
     rows = ops.round(keypoints[..., 1] * (height - 1))
     inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-    pixel = ops.clip(rows, 0, height - 1) * width + ops.clip(columns, 0, width - 1)
+    # Not clipped: a keypoint that is not a number has to find a pixel too.
+    pixel = ops.where(inside, rows * width + columns, 0.0)
     flat = ops.reshape(heatmaps, (-1, heatmaps.shape[1], height * width))
     values = ops.take_along_axis(flat, ops.cast(pixel, "int32")[..., None], axis=-1)
     return ops.stop_gradient(values * ops.cast(inside, "float32")[..., None])

@@ -164,11 +164,13 @@ def test_smooth_l1_is_quadratic_up_to_one_and_linear_beyond():
 
 
 def test_score_targets_are_read_at_the_nearest_pixel_and_zero_outside():
-    heatmaps = np.arange(12, dtype="float32").reshape(1, 1, 3, 4).repeat(4, 1)
-    keypoints = np.array([[[0.5, 0.5], [1.0, 1.0], [1.3, 0.5], [0.5, -0.5]]], "float32")
+    heatmaps = np.arange(12, dtype="float32").reshape(1, 1, 3, 4).repeat(5, 1)
+    keypoints = np.array(
+        [[[0.5, 0.5], [1.0, 1.0], [1.3, 0.5], [0.5, -0.5], [np.nan, 0.5]]], "float32"
+    )
     values = losses.score_targets(keypoints, heatmaps)
     # 0.5 of 3 intervals is 1.5, rounded half to even: column 2; row 1 of 0..2.
-    np.testing.assert_array_equal(np.ravel(values), [6, 11, 0, 0])
+    np.testing.assert_array_equal(np.ravel(values), [6, 11, 0, 0, 0])
 
 
 def test_hidden_keypoints_of_one_sample_do_not_touch_another(parity):
