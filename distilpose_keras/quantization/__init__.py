@@ -1,0 +1,1 @@
+"""Quantization-aware distillation: students fine-tuned for integer arithmetic."""

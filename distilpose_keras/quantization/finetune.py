@@ -1,0 +1,68 @@
+"""Fine-tuning of a fake-quantized student under its teacher."""
+
+from distilpose_keras.distillation.distiller import Distiller, output_shapes
+from distilpose_keras.training.callbacks import StopOnNonFiniteLoss
+from distilpose_keras.training.optimizers import make_optimizer
+from distilpose_keras.training.schedules import WarmupCosine
+
+LEARNING_RATE = 1e-4
+# The last part of the epochs trains on ranges that no longer move.
+FROZEN_SHARE = 0.3
+TOKENS = ("keypoint_tokens", "visual_tokens")
+
+
+def finetune(
+    student, teacher, batches, *, epochs, learning_rate=LEARNING_RATE, verbose=1
+):
+    """Fine-tune a fake-quantized student by the losses of its distillation.
+
+    Token losses are left out where one of the two has no tokens (a CNN pair).
+
+    Args:
+        student: a `QuantizedStudent`; it is trained in place.
+        teacher: the heatmap `PoseModel` that it was distilled from.
+        batches: `PoseDataset` of the training set.
+        epochs: passes over it. In the last of them the ranges are frozen.
+        learning_rate: peak of a cosine, a tenth of that of training from scratch.
+        verbose: as of `fit`.
+
+    Returns:
+        dict of one value per epoch for the loss and each of its terms.
+
+    Raises:
+        ValueError: if student and teacher do not fit, or the loss is not finite.
+    """
+    distiller = Distiller(student, teacher, **_token_weights(student, teacher))
+    total = epochs * len(batches)
+    rate = WarmupCosine(learning_rate, total, warmup_steps=total // 10)
+    optimizer = make_optimizer(rate)
+    frozen = round(FROZEN_SHARE * epochs)
+    history = {}
+    for first, last in ((0, epochs - frozen), (epochs - frozen, epochs)):
+        if first == epochs - frozen:
+            student.freeze_ranges()
+        distiller.compile(optimizer=optimizer, jit_compile=False)
+        fitted = distiller.fit(
+            batches,
+            initial_epoch=first,
+            epochs=last,
+            shuffle=False,
+            callbacks=[StopOnNonFiniteLoss()],
+            verbose=verbose,
+        )
+        for name, values in fitted.history.items():
+            history.setdefault(name, []).extend(values)
+    return history
+
+
+def check_pair(student, teacher):
+    """Raise a ValueError unless a teacher fits a student; takes no time."""
+    Distiller(student, teacher, **_token_weights(student, teacher))
+
+
+def _token_weights(student, teacher):
+    """Switch the token losses off unless both models have tokens."""
+    shared = output_shapes(student).keys() & output_shapes(teacher).keys()
+    if shared >= set(TOKENS):
+        return {}
+    return {"keypoint_token_weight": 0.0, "visual_token_weight": 0.0}

@@ -1,0 +1,113 @@
+"""Fine-tuning for integers in one command: its files, figures and mistakes."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from distilpose_keras.data.synthetic import render_dataset
+from distilpose_keras.export.metadata import read_metadata
+from distilpose_keras.models.build import build_model
+
+SCRIPT = "recipes/finetune_int8.py"
+FILES = [
+    "post_training_int8-full.tflite",
+    "fine_tuned_int8-full.tflite",
+    "fine_tuned_float32.tflite",
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A student, a teacher, a student without confidence, and a few people."""
+    folder = tmp_path_factory.mktemp("finetune")
+    render_dataset(folder / "data", train_images=20, val_images=4, workers=1)
+    build_model("demo_student").save(folder / "student.keras")
+    build_model("demo_teacher").save(folder / "teacher.keras")
+    plain = build_model("deeppose_resnet50", input_size=(64, 64))
+    plain.save(folder / "plain.keras")
+    teacher = build_model("simple_baseline_resnet50", input_size=(64, 64))
+    teacher.save(folder / "cnn_teacher.keras")
+    return folder
+
+
+@pytest.fixture
+def arguments(folder, tmp_path):
+    """Make a command line of files in the folder."""
+
+    def make(student="student", teacher="teacher", *more):
+        return [
+            *(str(folder / f"{student}.keras"), "--data", str(folder / "data")),
+            *("--teacher", str(folder / f"{teacher}.keras")),
+            *("--out", str(tmp_path / "out"), "--epochs", "1", "--workers", "1"),
+            *more,
+        ]
+
+    return make
+
+
+@pytest.fixture
+def main(root, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    spec = importlib.util.spec_from_file_location("finetune_int8", root / SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+@pytest.mark.slow
+def test_one_command_leaves_files_and_their_figures(main, arguments, tmp_path):
+    main(arguments("student", "teacher", "--preset", "demo"))
+    out = tmp_path / "out"
+    rows = json.loads((out / "metrics.json").read_text())
+    assert [os.path.basename(row["file"]) for row in rows] == ["student.keras", *FILES]
+    keys = "AP ap_drop max_keypoint_error_px mean_keypoint_error_px bytes latency_ms"
+    for row in rows:
+        assert set(keys.split()) <= row.keys()
+    for name, row in zip(FILES, rows[1:], strict=True):
+        document = read_metadata(out / name)
+        assert document["precision"] == row["precision"]
+    assert rows[1]["bytes"] < 0.5 * rows[3]["bytes"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "student, teacher, more, message",
+    [
+        ("student", "student", [], "must predict 'heatmaps'"),
+        ("teacher", "teacher", [], "only a student"),
+        ("plain", "cnn_teacher", [], "confidence=False"),
+        ("student", "gone", [], "gone.keras"),
+        ("student", "teacher", ["--epochs", "0"], "--epochs must be above 0"),
+        ("student", "teacher", ["--limit", "3"], "at least 16 people"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_trained(
+    student, teacher, more, message, main, arguments, tmp_path
+):
+    with pytest.raises(ValueError, match=message):
+        main(arguments(student, teacher, *more))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_finished_run_is_not_overwritten(main, arguments, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "metrics.json").write_text("[]")
+    with pytest.raises(ValueError, match="--overwrite replaces it"):
+        main(arguments())
+
+
+def test_a_mistake_is_one_line_and_exit_code_2(root, arguments):
+    done = subprocess.run(
+        [sys.executable, SCRIPT, *arguments("student", "teacher", "--batch-size", "0")],
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "error: --batch-size must be above 0. Received: 0\n"
