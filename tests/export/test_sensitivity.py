@@ -3,13 +3,17 @@
 import json
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from distilpose_keras.export import sensitivity
 from distilpose_keras.export.metadata import read_metadata
 from distilpose_keras.export.onnx import tidy_onnx
-from distilpose_keras.export.precision import DYNAMIC, FLOAT, INT8, Operator
-from distilpose_keras.export.quantizers import ONNXQuantizer
+from distilpose_keras.export.precision import DYNAMIC, FLOAT, INT8, INT16, Operator
+from distilpose_keras.export.quantizers import ONNXQuantizer, TFLiteQuantizer
+from distilpose_keras.export.tflite_file import read_model
+from distilpose_keras.runtimes import open_runtime
 
 
 @pytest.fixture(scope="module")
@@ -102,21 +106,57 @@ def test_a_limit_out_of_reach_is_an_error():
         sensitivity._refine(quantizer, {layer: 1.0}, lambda plan: 9.0, 0.5)
 
 
-def test_export_within_writes_file_report_and_plot(student, crops, people, tmp_path):
-    path, report = tmp_path / "student.onnx", tmp_path / "layers.json"
+def test_int8_full_gives_way_to_16_bits(student, crops, tmp_path):
+    quantizer = TFLiteQuantizer(student, "int8-full", crops)
+    narrow = [op for op, p in quantizer.plan.items() if p == INT8]
+    errors = {operator: i for i, operator in enumerate(narrow)}
+
+    def drop(candidate):
+        return 1.0 if sum(candidate[op] == INT16 for op in narrow) < 3 else 0.0
+
+    plan, _ = sensitivity._refine(quantizer, errors, drop, 0.5)
+    widened = [op for op in narrow if plan[op] == INT16]
+    assert widened == narrow[-3:]
+    path = tmp_path / "student.tflite"
+    path.write_bytes(quantizer.build(plan))
+    found = open_runtime(path).run(crops[:1])  # the runtime knows these kernels
+    assert np.isfinite(found["keypoints"]).all()
+    tensors = read_model(path.read_bytes()).subgraphs[0].tensors
+    types = {tensor.name.decode().rstrip(";"): tensor.type for tensor in tensors}
+    # Outputs of the graph have other names, and are int8 whatever makes them.
+    inner = [op.name for op in widened if op.name in types]
+    assert inner
+    assert {types[name] for name in inner} == {schema.TensorType.INT16}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("int8.tflite", marks=pytest.mark.slow),
+        pytest.param("int8-full.tflite", marks=pytest.mark.slow),
+        "int8.onnx",
+    ],
+)
+def test_export_within_writes_file_report_and_plot(
+    name, student, crops, people, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sensitivity, "SENSITIVITY_CROPS", 2)
+    path, report = tmp_path / f"student_{name}", tmp_path / "layers.json"
+    precision = name.split(".")[0]
     result = sensitivity.export_within(
         student,
         path,
-        precision="int8",
+        precision=precision,
         calibration=crops,
         people=people,
         max_ap_drop=0.5,
         report=report,
     )
-    assert read_metadata(path)["precision"] == "int8"
+    assert read_metadata(path)["precision"] == precision
     assert json.loads(report.read_text()) == result
     assert report.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     assert result["ap_drop"] <= 0.5
     assert {"layer", "operator", "error_px", "precision"} == result["layers"][0].keys()
     names = [layer["layer"] for layer in result["layers"]]
     assert "backbone-conv2" in names
+    assert len(names) > 20
