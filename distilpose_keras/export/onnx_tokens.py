@@ -66,7 +66,7 @@ def put_tokens_first(proto):
     if rewriter.rewrite():
         del proto.graph.node[:]
         proto.graph.node.extend(rewriter.nodes)
-        proto.graph.initializer.extend(rewriter.constants)
+        proto.graph.initializer.extend(rewriter.constants.values())
         drop_unused(proto.graph)
 
 
@@ -78,7 +78,7 @@ class _Rewriter:
         self.links = Links(graph)
         self.layouts = {}
         self.nodes = []
-        self.constants = []
+        self.constants = {}
 
     def rewrite(self):
         """Return whether there was something to do and all of it was understood."""
@@ -150,11 +150,13 @@ class _Rewriter:
         return layout
 
     def _replace(self, node, index, change):
-        """Give a node another constant."""
-        value = numpy_helper.to_array(self.links.constants[node.input[index]])
-        name = f"{node.output[0]}/{index}"
-        changed = np.ascontiguousarray(change(value))
-        self.constants.append(numpy_helper.from_array(changed, name))
+        """Give a node the changed form of a constant, which others may share."""
+        source = node.input[index]
+        name = f"{source}/first"
+        if name not in self.constants:
+            value = numpy_helper.to_array(self.links.constants[source])
+            changed = np.ascontiguousarray(change(value))
+            self.constants[name] = numpy_helper.from_array(changed, name)
         node.input[index] = name
 
 

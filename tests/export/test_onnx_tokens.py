@@ -9,7 +9,7 @@ import pytest
 from onnx import helper
 
 from distilpose_keras.export.convert import float_onnx
-from distilpose_keras.export.onnx_graph import tidy
+from distilpose_keras.export.onnx_graph import fuse_layer_norms, tidy
 from distilpose_keras.export.onnx_tokens import join_by_padding, put_tokens_first
 
 LAYERS = 3  # of the demo student
@@ -19,6 +19,14 @@ LAYERS = 3  # of the demo student
 def converted(student):
     """The graph as tf2onnx writes it."""
     return onnx.load_from_string(float_onnx(student))
+
+
+@pytest.fixture
+def joined(converted):
+    """The graph as `put_tokens_first` gets it."""
+    fuse_layer_norms(converted)
+    join_by_padding(converted)
+    return converted
 
 
 def run(proto, crops):
@@ -61,16 +69,24 @@ def test_constant_tokens_are_joined_by_padding(converted):
     assert not kinds & {"Expand", "Concat", "Shape"}
 
 
-def test_a_graph_with_an_unknown_operation_stays(converted, crops):
-    join_by_padding(converted)
-    softmax = next(n for n in converted.graph.node if n.op_type == "Softmax")
-    at = list(converted.graph.node).index(softmax)
+def test_constants_stay_shared(joined):
+    def numbers():
+        return sum(int(np.prod(t.dims)) for t in joined.graph.initializer)
+
+    before = numbers()
+    put_tokens_first(joined)
+    assert numbers() == before
+
+
+def test_a_graph_with_an_unknown_operation_stays(joined):
+    softmax = next(n for n in joined.graph.node if n.op_type == "Softmax")
+    at = list(joined.graph.node).index(softmax)
     flip = helper.make_node("Neg", [softmax.input[0]], ["flipped"])
-    converted.graph.node.insert(at, flip)
+    joined.graph.node.insert(at, flip)
     softmax.input[0] = "flipped"
-    before = converted.SerializeToString()
-    put_tokens_first(converted)
-    assert converted.SerializeToString() == before
+    before = joined.SerializeToString()
+    put_tokens_first(joined)
+    assert joined.SerializeToString() == before
 
 
 def test_padding_of_feature_maps_is_not_taken_for_tokens():
