@@ -77,8 +77,11 @@ def _litert(path):
     return runs
 
 
-# A row of LiteRT's summary by node type: name, count, average in ms.
-_SUMMARY_ROW = re.compile(r"^\s*(?:Delegate/)?(\S.*?)\s+(\d+)\s+([\d.]+)\s+[\d.]+%")
+# A row of LiteRT's summary by node type: name, distinct names of nodes, average in ms,
+# two shares, memory, times called. Nodes of several delegated parts share their names.
+_SUMMARY_ROW = re.compile(
+    r"^\s*(?:Delegate/)?(\S.*?)\s+\d+\s+([\d.]+)\s+[\d.]+%\s+[\d.]+%\s+[\d.]+\s+(\d+)$"
+)
 _HOST_CPU = 1
 _LOCK_WRITE = 1
 
@@ -206,12 +209,12 @@ class _ProfiledModel:
 
 
 def _parse_summary(summary):
-    """The table by node type of LiteRT's summary: kind -> (count, milliseconds)."""
+    """The table by node type of one run: kind -> (calls, milliseconds)."""
     _, _, table = summary.partition("Summary by node type")
     found = {}
     for line in table.partition("Delegate Statistics")[0].splitlines():
         match = _SUMMARY_ROW.match(line)
         if match:
-            kind, count, average = match.groups()
-            found[kind] = (int(count), int(count) * float(average))
+            kind, average, calls = match.groups()
+            found[kind] = (int(calls), int(calls) * float(average))
     return found
