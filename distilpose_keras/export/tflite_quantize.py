@@ -10,6 +10,7 @@ import contextlib
 import io
 import re
 import warnings
+from collections import defaultdict
 
 import numpy as np
 
@@ -104,11 +105,8 @@ def quantize(content, precisions, ranges, rounded=None, *, integer_interface=Fal
     if integer_interface:
         for end in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
             tool.add_static_config(".*", end, activation_num_bits=8, weight_num_bits=8)
-    for operator, precision in precisions.items():
-        if precision == FLOAT:
-            continue
-        scope = f"^{re.escape(operator.name)};?$"
-        kind = qtyping.TFLOperationName(operator.kind)
+    for (kind, precision), scope in _scopes(precisions).items():
+        kind = qtyping.TFLOperationName(kind)
         if precision == DYNAMIC:
             tool.add_dynamic_config(scope, kind, num_bits=8)
         else:
@@ -122,6 +120,18 @@ def quantize(content, precisions, ranges, rounded=None, *, integer_interface=Fal
     if tool.need_calibration:
         statistics = _as_calibration(content, ranges)
     return _replace_weights(_run(tool, statistics), rounded or {})
+
+
+def _scopes(precisions):
+    """Regular expressions of the names of operators by their kind and precision.
+
+    One for all of them: the quantizer tries every expression on every operator.
+    """
+    names = defaultdict(list)
+    for operator, precision in precisions.items():
+        if precision != FLOAT:
+            names[operator.kind, precision].append(re.escape(operator.name))
+    return {key: f"^(?:{'|'.join(found)});?$" for key, found in names.items()}
 
 
 def _as_calibration(content, ranges):
