@@ -60,7 +60,13 @@ def convert(arguments, suffix):
     if arguments.calibration:
         crops = _draw_crops(arguments, model)
     if arguments.max_ap_drop is None:
-        export(model, arguments.out, precision=arguments.precision, calibration=crops)
+        export(
+            model,
+            arguments.out,
+            precision=arguments.precision,
+            calibration=crops,
+            progress=True,
+        )
     else:
         _convert_within(arguments, model, crops)
     size = Path(arguments.out).stat().st_size

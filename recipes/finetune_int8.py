@@ -147,7 +147,9 @@ def export(student, quantized, crops, out):
     from distilpose_keras.quantization.export import export_quantized
 
     files = [out / name for name in (POST_TRAINING, FINE_TUNED, FINE_TUNED_FLOAT)]
-    export_tflite(student, files[0], precision="int8-full", calibration=crops)
+    export_tflite(
+        student, files[0], precision="int8-full", calibration=crops, progress=True
+    )
     export_quantized(quantized, files[1], crops)
     export_quantized(quantized, files[2], crops, precision="float32")
     return files

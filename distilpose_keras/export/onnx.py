@@ -1,13 +1,18 @@
 """Students as ONNX files."""
 
 from distilpose_keras.export.convert import check_student
-from distilpose_keras.export.quantizers import ONNXQuantizer, finish_onnx, tidy_onnx
+from distilpose_keras.export.quantizers import (
+    ONNXQuantizer,
+    calibrate,
+    finish_onnx,
+    tidy_onnx,
+)
 from distilpose_keras.export.reproduce import write_checked
 
 PRECISIONS = ("float32", "int8")
 
 
-def export_onnx(model, path, *, precision="float32", calibration=None):
+def export_onnx(model, path, *, precision="float32", calibration=None, progress=False):
     """Write a student as an ONNX file of any batch size, and its metadata beside it.
 
     The input `image` (batch, H, W, 3) takes RGB 0..255 as float32, the outputs are
@@ -23,6 +28,7 @@ def export_onnx(model, path, *, precision="float32", calibration=None):
         precision: one of `PRECISIONS`.
         calibration: (N, H, W, 3) uint8 RGB crops, N at least 16, for int8;
             `distilpose_keras.export.calibration` draws them.
+        progress: show a progress bar while an int8 precision calibrates.
 
     Raises:
         ValueError: if the model is not a student, the precision is unknown, or the
@@ -36,7 +42,9 @@ def export_onnx(model, path, *, precision="float32", calibration=None):
             f"precision must be one of {', '.join(PRECISIONS)}. Received: {precision!r}"
         )
     if precision == "int8":
-        quantizer = ONNXQuantizer(model, precision, calibration)
+        quantizer = calibrate(
+            ONNXQuantizer, model, precision, calibration, progress=progress
+        )
         content = quantizer.build(quantizer.plan)
     else:
         content = finish_onnx(tidy_onnx(model), model, precision)

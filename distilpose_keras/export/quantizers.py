@@ -5,6 +5,8 @@ precision, `build(plan)` returns the bytes of a whole file, and `wider` says wha
 operator's precision is exchanged for where it costs too much accuracy.
 """
 
+from rich.progress import Progress
+
 from distilpose_keras.export import tflite_graph
 from distilpose_keras.export.calibration import check_crops
 from distilpose_keras.export.convert import float_onnx, float_tflite
@@ -23,7 +25,7 @@ class TFLiteQuantizer:
     runtime = "tflite"
 
     def __init__(self, model, precision, calibration, *, progress=None):
-        """Convert and calibrate.
+        """Convert and calibrate; `calibrate` shows how far it is.
 
         Args:
             model: a student `PoseModel`.
@@ -31,7 +33,6 @@ class TFLiteQuantizer:
             calibration: (N, H, W, 3) uint8 RGB crops.
             progress: None, or a function called after each crop.
         """
-        check_crops(calibration, model)
         self.model, self.precision = model, precision
         self.integer = precision == "int8-full"
         self.graph = float_tflite(model, for_integers=self.integer)
@@ -74,7 +75,6 @@ class ONNXQuantizer:
         """Convert and calibrate; the arguments are those of `TFLiteQuantizer`."""
         from distilpose_keras.export import onnx_quantize
 
-        check_crops(calibration, model)
         self.model = model
         self.graph = tidy_onnx(model)
         self.plan = onnx_quantize.selective(self.graph)
@@ -94,6 +94,22 @@ class ONNXQuantizer:
 
         proto = onnx_quantize.quantize(self.graph, plan, self._ranges, self._rounded)
         return finish_onnx(proto, self.model, self.precision)
+
+
+def calibrate(kind, model, precision, crops, *, progress=False):
+    """Make a quantizer, with a progress bar if wanted.
+
+    Args:
+        kind: `TFLiteQuantizer` or `ONNXQuantizer`.
+        model: a student `PoseModel`.
+        precision: as the kind takes it.
+        crops: (N, H, W, 3) uint8 RGB calibration crops.
+        progress: show the bar.
+    """
+    check_crops(crops, model)
+    with Progress(transient=True, disable=not progress) as bar:
+        task = bar.add_task("calibrating", total=len(crops))
+        return kind(model, precision, crops, progress=lambda: bar.advance(task))
 
 
 def _round(layers, statistics):

@@ -14,7 +14,7 @@ from rich.progress import Progress
 from distilpose_keras.evaluation import evaluate
 from distilpose_keras.export.calibration import check_schema
 from distilpose_keras.export.precision import FLOAT
-from distilpose_keras.export.quantizers import ONNXQuantizer, TFLiteQuantizer
+from distilpose_keras.export.quantizers import ONNXQuantizer, TFLiteQuantizer, calibrate
 from distilpose_keras.export.reproduce import write_checked
 from distilpose_keras.files import write_json
 from distilpose_keras.runtimes import open_runtime
@@ -57,11 +57,8 @@ def export_within(
     """
     check_schema(people, model)
     kind = ONNXQuantizer if Path(path).suffix == ".onnx" else TFLiteQuantizer
+    quantizer = calibrate(kind, model, precision, calibration, progress=progress)
     with Progress(transient=True, disable=not progress) as bar:
-        task = bar.add_task("calibrating", total=len(calibration))
-        quantizer = kind(
-            model, precision, calibration, progress=lambda: bar.advance(task)
-        )
         errors = layer_errors(quantizer, calibration[:SENSITIVITY_CROPS], bar)
 
     def drop(plan):

@@ -1,14 +1,16 @@
 """Students as TFLite files."""
 
 from distilpose_keras.export.convert import check_student, float_tflite
-from distilpose_keras.export.quantizers import TFLiteQuantizer, finish_tflite
+from distilpose_keras.export.quantizers import TFLiteQuantizer, calibrate, finish_tflite
 from distilpose_keras.export.reproduce import write_checked
 from distilpose_keras.export.tflite_quantize import float16_weights
 
 PRECISIONS = ("float32", "float16", "int8", "int8-full")
 
 
-def export_tflite(model, path, *, precision="float32", calibration=None):
+def export_tflite(
+    model, path, *, precision="float32", calibration=None, progress=False
+):
     """Write a student as a TFLite file of batch 1, and its metadata beside it.
 
     The input `image` takes RGB 0..255, the outputs are `keypoints` (1, K, 2) and
@@ -26,6 +28,7 @@ def export_tflite(model, path, *, precision="float32", calibration=None):
         precision: one of `PRECISIONS`.
         calibration: (N, H, W, 3) uint8 RGB crops, N at least 16, for the int8
             precisions; `distilpose_keras.export.calibration` draws them.
+        progress: show a progress bar while an int8 precision calibrates.
 
     Raises:
         ValueError: if the model is not a student, the precision is unknown, or the
@@ -39,7 +42,9 @@ def export_tflite(model, path, *, precision="float32", calibration=None):
             f"precision must be one of {', '.join(PRECISIONS)}. Received: {precision!r}"
         )
     if precision.startswith("int8"):
-        quantizer = TFLiteQuantizer(model, precision, calibration)
+        quantizer = calibrate(
+            TFLiteQuantizer, model, precision, calibration, progress=progress
+        )
         content = quantizer.build(quantizer.plan)
     else:
         content = float_tflite(model)
