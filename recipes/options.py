@@ -72,7 +72,8 @@ def standard_parser(description, examples, *, default_out):
         "--strategy",
         choices=("single", "mirrored", "data_parallel", "multi_worker"),
         default="single",
-        help="mirrored: all GPUs by TensorFlow; data_parallel: by JAX",
+        help="mirrored: all GPUs by TensorFlow; data_parallel: by JAX; multi_worker: "
+        "several machines, see docs/many_machines.md",
     )
     return parser
 
@@ -109,5 +110,6 @@ def run_from(arguments, *, student):
         teacher_training=replace(settings.teacher_training, **changes),
     )
     rows = run_recipe(settings, RunOptions(**values))
-    print_rows(rows)
-    print(f"report: {arguments.out / 'report.html'}")
+    if rows:  # none in a process that only helped another one
+        print_rows(rows)
+        print(f"report: {arguments.out / 'report.html'}")

@@ -46,7 +46,7 @@ def main(argv):
     from distilpose_keras.recipe.ablation import TABLES, mean_and_spread, run_table
     from distilpose_keras.recipe.options import RunOptions
     from distilpose_keras.recipe.settings import demo_recipe
-    from distilpose_keras.recipe.stages import load_splits
+    from distilpose_keras.recipe.stages import load_splits, render_data
 
     settings = demo_recipe()
     settings = replace(
@@ -64,14 +64,14 @@ def main(argv):
         )
     options = RunOptions(
         out=arguments.out / f"{arguments.images}_images",
-        data=arguments.data,
         limit=arguments.limit,
     )
+    data = arguments.data or render_data(settings, options)
     console = Console()
     table = TABLES[arguments.table]
     results = run_table(
         table,
-        load_splits(settings, options),
+        load_splits(data, options.limit),
         settings,
         seeds=range(arguments.seeds),
         progress=console.print,

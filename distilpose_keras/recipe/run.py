@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -18,6 +19,7 @@ from distilpose_keras.profiling import profile
 from distilpose_keras.recipe.stages import (
     export_files,
     load_splits,
+    render_data,
     train_model,
     without_images,
 )
@@ -29,7 +31,8 @@ from distilpose_keras.report.panels import (
     prediction_panels,
 )
 from distilpose_keras.training.precision import precision
-from distilpose_keras.training.run import open_run
+from distilpose_keras.training.processes import Processes
+from distilpose_keras.training.run import check_run, open_run
 from distilpose_keras.training.strategies import strategy_scope
 
 SHOWN = 6  # people or images in each gallery of the report
@@ -39,34 +42,33 @@ def run_recipe(settings, options):
     """Train, compare, export, verify and report.
 
     The output folder receives ``teacher.keras``, ``student.keras`` (and
-    ``baseline.keras``), the exported files, ``metrics.json`` and ``report.html``.
+    ``baseline.keras``), the exported files, ``metrics.json`` and ``report.html``. Of
+    several processes (``multi_worker``) all train, and the first one writes.
 
     Args:
         settings: `RecipeSettings`.
-        options: `RunOptions`.
+        options: `RunOptions`; the same in all processes, the folder too.
 
     Returns:
-        One row (a dict) for each model and file, as `metrics.json` holds them.
+        One row (a dict) for each model and file, as `metrics.json` holds them; an
+        empty list in all processes but the first.
 
     Raises:
         ValueError: if the output folder is in use, or the data or the teacher cannot be
             used; one line that says which.
     """
-    # Before the output folder is touched: what is given must be there and fit.
-    splits = None if options.data is None else load_splits(settings, options)
-    if options.teacher is not None:
-        _check_teacher(options.teacher)
-    open_run(
-        options.out,
-        {"settings": asdict(settings), **options.determining()},
-        resume=options.resume,
-        overwrite=options.overwrite,
-    )
-    keras.utils.set_random_seed(options.seed)
-    splits = splits or load_splits(settings, options)
-    models, histories, bad_images = _train_models(settings, options, splits)
+    processes = Processes(options.strategy)
+    splits = _open(settings, options, processes)
+    histories, bad_images = _train_models(settings, options, splits, processes)
+    rows = processes.first(_finish, settings, options, splits, histories, bad_images)
+    return rows or []
+
+
+def _finish(settings, options, splits, histories, bad_images):
+    """Export, score and report the trained models; return the rows."""
     if bad_images:
         print(f"skipped images that cannot be read: {', '.join(sorted(bad_images))}")
+    models = {name: load_model(_file(options, name)) for name in _names(settings)}
     calibration_people = without_images(splits[0], bad_images)
     files = export_files(models["student"], calibration_people, options.out)
     rows = _score(models, files, splits[1], options.out)
@@ -75,24 +77,55 @@ def run_recipe(settings, options):
     return rows
 
 
-def _train_models(settings, options, splits):
-    """The trained models by name, their histories, and the images skipped."""
-    models, histories, bad_images = {}, {}, set()
+def _names(settings):
+    """The models that a run leaves behind."""
+    return ["teacher", *(["baseline"] if settings.baseline else []), "student"]
+
+
+def _file(options, name):
+    return options.out / f"{name}.keras"
+
+
+def _open(settings, options, processes):
+    """Open the run and return the train and the val people."""
+    # Before the output folder is touched: what is given must be there and fit.
+    if options.data is not None:
+        splits = processes.together(load_splits, options.data, options.limit)
+    if options.teacher is not None:
+        processes.together(_check_teacher, options.teacher)
+    config = {"settings": asdict(settings), **options.determining()}
+    how = {"resume": options.resume, "overwrite": options.overwrite}
+    processes.first(partial(open_run, options.out, config, **how))
+    processes.together(check_run, options.out, config)
+    if options.data is None:
+        processes.first(render_data, settings, options)
+        data = options.out / "data"
+        splits = processes.together(load_splits, data, options.limit)
+    return splits
+
+
+def _train_models(settings, options, splits, processes):
+    """Train and save the models; return their histories and the images skipped."""
+    histories, bad_images = {}, set()
 
     def train(name, trainer, training):
-        finished = options.out / f"{name}.keras"
         histories[name], skipped = train_model(
-            trainer, name, splits, training, settings, options
+            trainer,
+            _file(options, name),
+            splits,
+            training,
+            settings,
+            options,
+            processes,
         )
         bad_images.update(skipped)
-        models[name] = load_model(finished)
 
     with strategy_scope(options.strategy), precision(options.precision):
+        teacher_file = _file(options, "teacher")
         if options.teacher is not None:
-            models["teacher"] = load_model(options.teacher)
-            with atomic_path(options.out / "teacher.keras") as temporary:
-                shutil.copyfile(options.teacher, temporary)
+            processes.first(_copy, options.teacher, teacher_file)
         else:
+            keras.utils.set_random_seed(options.seed)
             teacher = build_model(settings.teacher, schema=splits[0].schema)
             trainer = HeatmapTrainer(teacher, sigma=settings.heatmap_sigma)
             train("teacher", trainer, settings.teacher_training)
@@ -101,13 +134,15 @@ def _train_models(settings, options, splits):
             trainer = Distiller(_new_student(settings, options, splits[0].schema))
             train("baseline", trainer, settings.student_training)
         keras.utils.set_random_seed(options.seed)  # the same start as the baseline
-        trainer = Distiller(
-            _new_student(settings, options, splits[0].schema),
-            models["teacher"],
-            **settings.loss_weights,
-        )
+        student = _new_student(settings, options, splits[0].schema)
+        trainer = Distiller(student, load_model(teacher_file), **settings.loss_weights)
         train("student", trainer, settings.student_training)
-    return models, histories, bad_images
+    return histories, bad_images
+
+
+def _copy(source, target):
+    with atomic_path(target) as temporary:
+        shutil.copyfile(source, temporary)
 
 
 def _check_teacher(path):

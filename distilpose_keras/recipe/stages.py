@@ -5,11 +5,12 @@ from distilpose_keras.data.dataset import PoseDataset
 from distilpose_keras.data.synthetic import render_dataset
 from distilpose_keras.data.transforms import Augmentation
 from distilpose_keras.distillation.distiller import Distiller
-from distilpose_keras.evaluation import PoseEvaluation, evaluate, pose_model
+from distilpose_keras.evaluation import PoseEvaluation, pose_model
 from distilpose_keras.export.calibration import calibration_crops
 from distilpose_keras.export.onnx import export_onnx
 from distilpose_keras.export.tflite import export_tflite
 from distilpose_keras.files import atomic_path
+from distilpose_keras.training.local_copy import OnLocalCopy
 from distilpose_keras.training.loop import train
 from distilpose_keras.training.optimizers import make_optimizer
 from distilpose_keras.training.schedules import WarmupCosine, WarmupStep
@@ -17,27 +18,40 @@ from distilpose_keras.training.schedules import WarmupCosine, WarmupStep
 TFLITE_PRECISIONS = ("float32", "float16", "int8")
 
 
-def load_splits(settings, options):
-    """Return the train and the val people, rendering them where no data is given."""
-    data = options.data
-    if data is None:
-        data = options.out / "data"
-        if not data.exists():
-            render_dataset(data, seed=options.seed, progress=True, **settings.synthetic)
+def render_data(settings, options):
+    """Render a data set into the output folder, if it is not there yet.
+
+    Returns:
+        Folder of the data set.
+    """
+    data = options.out / "data"
+    if not data.exists():
+        render_dataset(data, seed=options.seed, progress=True, **settings.synthetic)
+    return data
+
+
+def load_splits(data, limit=None):
+    """Return the train and the val people of a data set in COCO's layout.
+
+    Args:
+        data: folder of the data set.
+        limit: people per split; None for all.
+    """
     people = [load_people(*coco_paths(data, split)) for split in ("train", "val")]
-    return [p if options.limit is None else p.limit(options.limit) for p in people]
+    return [p if limit is None else p.limit(limit) for p in people]
 
 
-def train_model(trainer, name, splits, training, settings, options):
-    """Train a model and save it as ``NAME.keras``, its AP and data in its metadata.
+def train_model(trainer, file, splits, training, settings, options, processes):
+    """Train a model and save it, its AP and data in its metadata.
 
     Args:
         trainer: `Distiller` or `HeatmapTrainer`, not compiled.
-        name: of the model in the output folder.
+        file: ``.keras`` file in the output folder; its stem names the training.
         splits: train and val `PeopleIndex`.
         training: `TrainingSettings`.
         settings: `RecipeSettings`.
         options: `RunOptions`.
+        processes: `Processes`.
 
     Returns:
         The history, a dict of one value per epoch for each figure; and the files of
@@ -47,6 +61,9 @@ def train_model(trainer, name, splits, training, settings, options):
     model = pose_model(trainer)
     if isinstance(trainer, Distiller):
         model.metadata["confidence"] = "score" in trainer.loss_weights
+    evaluation = PoseEvaluation(val_people, every=training.evaluate_every)
+    if options.strategy != "single":
+        evaluation = OnLocalCopy(evaluation, model)
     with PoseDataset(
         people,
         batch_size=min(training.batch_size, len(people)),
@@ -62,16 +79,20 @@ def train_model(trainer, name, splits, training, settings, options):
             trainer,
             batches,
             epochs=training.epochs,
-            run_dir=options.out / "training" / name,
+            run_dir=options.out / "training" / file.stem,
             resume=options.resume,
-            callbacks=[PoseEvaluation(val_people, every=training.evaluate_every)],
+            callbacks=[evaluation],
         )
     model.metadata["training_data"] = people.annotation_file.name
-    model.metadata["ap"] = evaluate(model, val_people)["AP"]
+    model.metadata["ap"] = history["val_AP"][-1]  # the last epoch is always evaluated
     model.metadata["ap_data"] = val_people.annotation_file.name
-    with atomic_path(options.out / f"{name}.keras") as temporary:
-        model.save(temporary)
+    processes.first(_save, model, file)
     return history, set(map(str, batches.bad_images))
+
+
+def _save(model, file):
+    with atomic_path(file) as temporary:
+        model.save(temporary)
 
 
 def without_images(people, files):

@@ -19,18 +19,24 @@ class CsvLog(keras.callbacks.Callback):
     Args:
         path: ``.csv`` file; rows of epochs before the first one are kept.
         first_epoch: epoch that the training starts from, counted from 0.
+        write: whether this process is the one that writes the file.
     """
 
-    def __init__(self, path, first_epoch=0):
+    def __init__(self, path, first_epoch=0, *, write=True):
         """Read the rows that are kept."""
         super().__init__()
         self.path = Path(path)
+        self.write = write
         self.rows = read_csv_log(self.path)[:first_epoch]
 
     def on_epoch_end(self, epoch, logs=None):
         """Add a row."""
         figures = {name: float(value) for name, value in (logs or {}).items()}
         self.rows.append({"epoch": epoch, **figures})
+        if self.write:
+            self._write()
+
+    def _write(self):
         columns = list(dict.fromkeys(name for row in self.rows for name in row))
         with atomic_path(self.path) as temporary, open(temporary, "w", newline="") as f:
             table = csv.DictWriter(f, columns)

@@ -83,7 +83,7 @@ def train(
     _check_folder(run_dir, resume)
     _build_optimizer(trainer)
     start = _start(trainer, run_dir, len(dataset)) if resume else Position()
-    log = CsvLog(run_dir / LOG, start.epoch)
+    log = CsvLog(run_dir / LOG, start.epoch, write=is_chief(trainer))
     if start.epoch < epochs:
         ours = _callbacks(
             trainer,

@@ -147,9 +147,17 @@ def is_chief(trainer):
 
         return jax.process_index() == 0
     if backend == "tensorflow":
-        resolver = trainer.distribute_strategy.cluster_resolver
-        return resolver is None or (resolver.task_id or 0) == 0
+        return is_first_task(trainer.distribute_strategy)
     return True
+
+
+def is_first_task(strategy):
+    """Return whether this process is the first of a TensorFlow strategy's."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or not resolver.task_type:
+        return True
+    first = "chief" if "chief" in resolver.cluster_spec().jobs else "worker"
+    return (resolver.task_type, resolver.task_id) == (first, 0)
 
 
 def variable_scope(trainer):

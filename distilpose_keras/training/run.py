@@ -38,7 +38,8 @@ def open_run(folder, config, *, resume=False, overwrite=False):
     record = folder / RECORD
     config = json.loads(json.dumps(config))
     start = {"time": _now(), "command": sys.argv, **environment()}
-    if folder.exists() and any(folder.iterdir()):
+    # Hidden: what a process that was killed had begun to write.
+    if folder.exists() and any(not p.name.startswith(".") for p in folder.iterdir()):
         if not resume and not overwrite:
             raise ValueError(
                 f"the output folder {folder} is in use; --resume goes on with its run, "
@@ -84,12 +85,28 @@ def git_revision():
     return result.stdout.strip() if result.returncode == 0 else None
 
 
-def _resume(folder, config, start):
-    """Add a start to the record, if it is of the same run."""
-    record = folder / RECORD
+def check_run(folder, config):
+    """Check that a folder holds a run with this configuration.
+
+    Args:
+        folder: of the run.
+        config: JSON values, as of `open_run`.
+
+    Returns:
+        The record of the run.
+
+    Raises:
+        ValueError: if it holds no run, or one with another configuration.
+    """
+    config = json.loads(json.dumps(config))
+    record = Path(folder) / RECORD
     try:
         document = json.loads(record.read_text())
-        recorded, starts = document["config"], document["starts"]
+        recorded, _ = document["config"], document["starts"]
+    except OSError as error:
+        raise ValueError(
+            f"{record} cannot be read: all processes of a run need the same folder"
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{record} is not the record of a run") from error
     changed = sorted(
@@ -100,7 +117,14 @@ def _resume(folder, config, start):
             f"{key} {recorded.get(key)!r} -> {config.get(key)!r}" for key in changed
         )
         raise ValueError(f"the run in {folder} was started otherwise: {difference}")
-    write_json(record, {"config": recorded, "starts": [*starts, start]})
+    return document
+
+
+def _resume(folder, config, start):
+    """Add a start to the record, if it is of the same run."""
+    document = check_run(folder, config)
+    starts = [*document["starts"], start]
+    write_json(folder / RECORD, {"config": document["config"], "starts": starts})
     return folder
 
 

@@ -1,11 +1,15 @@
 """Training on many devices and machines."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 
 import keras
 
 STRATEGIES = ("single", "mirrored", "data_parallel", "multi_worker")
+# What says who takes part in "multi_worker".
+NEEDED = {"tensorflow": "TF_CONFIG", "jax": "KERAS_DISTRIBUTION_JOB_ADDRESSES"}
 
 
 @contextmanager
@@ -33,23 +37,61 @@ def strategy_scope(name):
     Raises:
         ValueError: for another name, or one that the backend does not have.
     """
+    strategy = make_strategy(name)
+    if strategy is None:
+        yield
+        return
+    with strategy.scope():
+        yield
+    if keras.backend.backend() == "jax":
+        _wait_for_all_processes()
+
+
+def make_strategy(name):
+    """Return what `strategy_scope` enters; with ``multi_worker``, join the processes.
+
+    Args:
+        name: one of `STRATEGIES`.
+
+    Returns:
+        A ``tf.distribute.Strategy`` or a ``keras.distribution.Distribution``, the same
+        one every time; None for ``single``.
+
+    Raises:
+        ValueError: for another name, one that the backend does not have, or an
+            environment that names no processes.
+    """
     if name not in STRATEGIES:
         raise ValueError(f"strategy must be one of {STRATEGIES}. Received: {name!r}")
-    backend = keras.backend.backend()
     if name == "single":
-        yield
-    elif backend == "tensorflow":
-        with _tensorflow_strategy(name == "multi_worker").scope():
-            yield
-    elif backend == "jax":
-        with _jax_distribution(name == "multi_worker").scope():
-            yield
-        _wait_for_all_processes()
-    else:
+        return None
+    backend = keras.backend.backend()
+    if backend not in MAKERS:
         raise ValueError(
             "the PyTorch backend of Keras trains on one device: use TensorFlow or JAX "
             f"for several. Received: strategy {name!r}"
         )
+    if name == "multi_worker" and not os.environ.get(NEEDED[backend]):
+        raise ValueError(
+            f"strategy 'multi_worker' needs the variable {NEEDED[backend]} in the "
+            "environment, which names the processes"
+        )
+    return MAKERS[backend](name == "multi_worker")
+
+
+def outside_strategy(function, *args):
+    """Call a function as if no strategy were in force, and return its result.
+
+    Strategies and distributions are known to the thread that entered them, and so is
+    the precision. Models that the function builds are on the first device of this
+    process; it must not use those of the strategy.
+
+    Args:
+        function: what to call.
+        *args: its arguments.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(function, *args).result()
 
 
 @cache  # the collectives of a second strategy would get in the way of the first's
@@ -74,6 +116,9 @@ def _jax_distribution(multi_worker):
     )
     distribution.global_batches = True  # see `process_slice`
     return distribution
+
+
+MAKERS = {"tensorflow": _tensorflow_strategy, "jax": _jax_distribution}
 
 
 def _wait_for_all_processes():

@@ -6,7 +6,7 @@ import sys
 import keras
 import pytest
 
-from distilpose_keras.training.run import git_revision, open_run
+from distilpose_keras.training.run import check_run, git_revision, open_run
 
 
 def record(folder):
@@ -35,6 +35,21 @@ def test_a_folder_in_use_is_refused(tmp_path):
 
 def test_an_empty_folder_is_used(tmp_path):
     assert open_run(tmp_path, {}) == tmp_path
+
+
+def test_what_a_killed_process_had_begun_does_not_make_a_folder_used(tmp_path):
+    (tmp_path / ".run-1x2y.json").touch()
+    open_run(tmp_path, {"a": 1}, resume=True)
+    assert record(tmp_path)["config"] == {"a": 1}
+
+
+def test_another_process_checks_that_it_is_in_the_same_run(tmp_path):
+    open_run(tmp_path, {"size": (1, 2)})
+    check_run(tmp_path, {"size": (1, 2)})
+    with pytest.raises(ValueError, match=r"otherwise: size \[1, 2\] -> \[1, 3\]"):
+        check_run(tmp_path, {"size": (1, 3)})
+    with pytest.raises(ValueError, match="all processes of a run need the same folder"):
+        check_run(tmp_path / "elsewhere", {"size": (1, 2)})
 
 
 def test_overwriting_removes_the_old_run(tmp_path):

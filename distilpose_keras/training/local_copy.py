@@ -1,0 +1,46 @@
+"""A copy of a model in training, on one device and outside every strategy."""
+
+import keras
+
+from distilpose_keras.training.strategies import outside_strategy
+
+
+class OnLocalCopy(keras.callbacks.Callback):
+    """Lets a callback see a copy of the trained model at the end of each epoch.
+
+    Under a strategy a model runs on all its devices, in step with other processes,
+    and takes only batches that split evenly. The copy runs on the first device of
+    this process, whatever the others do, and in float32.
+
+    Args:
+        callback: callback that only uses ``on_epoch_end``, such as `PoseEvaluation`.
+        trained_model: what is copied, such as ``distiller.student``; of a class that
+            its ``get_config`` rebuilds.
+    """
+
+    def __init__(self, callback, trained_model):
+        """See the class."""
+        super().__init__()
+        self.callback = callback
+        self.trained_model = trained_model
+        self.copy = None
+
+    def set_params(self, params):
+        """Pass on."""
+        super().set_params(params)
+        self.callback.set_params(params)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Bring the copy up to date and pass on."""
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()
+        outside_strategy(self._pass_on, self.trained_model.get_weights(), epoch, logs)
+
+    def _pass_on(self, weights, epoch, logs):
+        if self.copy is None:
+            model = self.trained_model
+            self.copy = type(model).from_config(model.get_config())
+            self.callback.set_model(self.copy)
+            self.callback.on_train_begin()
+        self.copy.set_weights(weights)
+        self.callback.on_epoch_end(epoch, logs)
