@@ -14,7 +14,8 @@ class RunOptions:
         data: COCO layout to train on; None renders a synthetic set into ``out``.
         teacher: ``.keras`` file of a trained teacher; None trains one.
         init_backbone_from: ``.keras`` or checkpoint file whose backbone the student
-            starts from, as the published DistilPose-L does; None starts fresh.
+            starts from, as the published DistilPose-L does, or the teacher where it is
+            trained alone; None starts fresh.
         limit: people per split; None uses all.
         workers: loading processes.
         seed: of weights, order and augmentation.

@@ -42,7 +42,8 @@ def run_recipe(settings, options):
     """Train, compare, export, verify and report.
 
     The output folder receives ``teacher.keras``, ``student.keras`` (and
-    ``baseline.keras``), the exported files, ``metrics.json`` and ``report.html``. Of
+    ``baseline.keras``), the exported files, ``metrics.json`` and ``report.html``; of a
+    recipe without a student ``teacher.keras``, the metrics and the report. Of
     several processes (``multi_worker``) all train, and the first one writes.
 
     Args:
@@ -70,7 +71,9 @@ def _finish(settings, options, splits, histories, bad_images):
         print(f"skipped images that cannot be read: {', '.join(sorted(bad_images))}")
     models = {name: load_model(_file(options, name)) for name in _names(settings)}
     calibration_people = without_images(splits[0], bad_images)
-    files = export_files(models["student"], calibration_people, options.out)
+    files = []
+    if "student" in models:
+        files = export_files(models["student"], calibration_people, options.out)
     rows = _score(models, files, splits[1], options.out)
     write_json(options.out / "metrics.json", {"rows": rows, "histories": histories})
     _report(settings, options, models, histories, rows, splits[1])
@@ -79,6 +82,8 @@ def _finish(settings, options, splits, histories, bad_images):
 
 def _names(settings):
     """The models that a run leaves behind."""
+    if settings.student is None:
+        return ["teacher"]
     return ["teacher", *(["baseline"] if settings.baseline else []), "student"]
 
 
@@ -127,13 +132,15 @@ def _train_models(settings, options, splits, processes):
         else:
             keras.utils.set_random_seed(options.seed)
             teacher = build_model(settings.teacher, schema=splits[0].schema)
+            if settings.student is None:
+                _init_backbone(teacher, options)
             trainer = HeatmapTrainer(teacher, sigma=settings.heatmap_sigma)
             train("teacher", trainer, settings.teacher_training)
+        if settings.student is None:
+            return histories, bad_images
         if settings.baseline:
-            keras.utils.set_random_seed(options.seed)
             trainer = Distiller(_new_student(settings, options, splits[0].schema))
             train("baseline", trainer, settings.student_training)
-        keras.utils.set_random_seed(options.seed)  # the same start as the baseline
         student = _new_student(settings, options, splits[0].schema)
         trainer = Distiller(student, load_model(teacher_file), **settings.loss_weights)
         train("student", trainer, settings.student_training)
@@ -151,11 +158,17 @@ def _check_teacher(path):
 
 
 def _new_student(settings, options, schema):
+    """Build a student; all of a run start from the same weights."""
+    keras.utils.set_random_seed(options.seed)
     student = build_model(settings.student, schema=schema)
-    if options.init_backbone_from is not None:
-        report = init_backbone_from(student, options.init_backbone_from)
-        print(f"backbone from {options.init_backbone_from}: {report}")
+    _init_backbone(student, options)
     return student
+
+
+def _init_backbone(model, options):
+    if options.init_backbone_from is not None:
+        report = init_backbone_from(model, options.init_backbone_from)
+        print(f"backbone from {options.init_backbone_from}: {report}")
 
 
 def _score(models, files, people, out):
@@ -171,7 +184,8 @@ def _score(models, files, people, out):
                 **evaluate(predictor, people, progress=True),
             }
         )
-    rows += verify(out / "student.keras", files, people, progress=True)
+    if "student" in models:
+        rows += verify(out / "student.keras", files, people, progress=True)
     params = {name: profile(out / f"{name}.keras").trainable_params for name in models}
     for row in rows:
         name = Path(row["file"]).name
@@ -182,8 +196,22 @@ def _score(models, files, people, out):
 
 
 def _report(settings, options, models, histories, rows, people):
+    title = settings.teacher
+    if settings.student is not None:
+        title = f"{settings.student} distilled from {title}"
+    write_report(
+        options.out / "report.html",
+        title=title,
+        text=f"{len(people)} people of {people.annotation_file.name}.",
+        histories=histories,
+        rows=[{k: v for k, v in row.items() if k in COLUMNS} for row in rows],
+        galleries=_galleries(models, people),
+    )
+
+
+def _galleries(models, people):
+    """Pictures of what the models predict for the same few people."""
     shown = choose_people(people, SHOWN)
-    student, teacher = models["student"], models["teacher"]
     galleries = [
         Gallery(
             "Predictions",
@@ -193,24 +221,21 @@ def _report(settings, options, models, histories, rows, people):
                 {name: PosePredictor(model) for name, model in models.items()},
                 shown,
             ),
-        ),
-        Gallery(
-            "Heatmaps and simulated heatmaps",
-            "What the teacher sees, and the Gaussians that the student's keypoints and "
-            "sigmas stand for (Figure 5 of the paper).",
-            heatmap_panels(people, student, teacher, shown),
-        ),
-        Gallery(
-            "Confidence",
-            "Keypoints colored by their predicted score (Figure 6 of the paper).",
-            confidence_panels(people, PosePredictor(student), shown),
-        ),
+        )
     ]
-    write_report(
-        options.out / "report.html",
-        title=f"{settings.student} distilled from {settings.teacher}",
-        text=f"{len(people)} people of {people.annotation_file.name}.",
-        histories=histories,
-        rows=[{k: v for k, v in row.items() if k in COLUMNS} for row in rows],
-        galleries=galleries,
-    )
+    if "student" in models:
+        student, teacher = models["student"], models["teacher"]
+        galleries += [
+            Gallery(
+                "Heatmaps and simulated heatmaps",
+                "What the teacher sees, and the Gaussians that the student's keypoints "
+                "and sigmas stand for (Figure 5 of the paper).",
+                heatmap_panels(people, student, teacher, shown),
+            ),
+            Gallery(
+                "Confidence",
+                "Keypoints colored by their predicted score (Figure 6 of the paper).",
+                confidence_panels(people, PosePredictor(student), shown),
+            ),
+        ]
+    return galleries

@@ -35,7 +35,7 @@ class RecipeSettings:
     """One teacher, one student, and how both are trained and compared.
 
     Attributes:
-        student: name in `MODELS` of the student.
+        student: name in `MODELS` of the student; None trains the teacher alone.
         teacher: name in `MODELS` of the teacher.
         student_training: of the student.
         teacher_training: of the teacher, where none is given.
@@ -46,7 +46,7 @@ class RecipeSettings:
         synthetic: keyword arguments of `render_dataset` where no data is given.
     """
 
-    student: str
+    student: str | None
     teacher: str
     student_training: TrainingSettings
     teacher_training: TrainingSettings
@@ -69,7 +69,7 @@ PAPER_TRAINING = TrainingSettings(
 
 
 def paper_recipe(student, teacher="tokenpose_hrnet_w48"):
-    """Return the paper's settings for a student and its teacher."""
+    """Return the paper's settings for a student, or None, and its teacher."""
     return RecipeSettings(
         student=student,
         teacher=teacher,

@@ -1,5 +1,7 @@
 """The stages of a run: data, training, exported files, their scores."""
 
+import sys
+
 from distilpose_keras.data.coco import coco_paths, load_people
 from distilpose_keras.data.dataset import PoseDataset
 from distilpose_keras.data.synthetic import render_dataset
@@ -8,6 +10,7 @@ from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.evaluation import PoseEvaluation, pose_model
 from distilpose_keras.export.calibration import calibration_crops
 from distilpose_keras.export.onnx import export_onnx
+from distilpose_keras.export.reproduce import ExportError
 from distilpose_keras.export.tflite import export_tflite
 from distilpose_keras.files import atomic_path
 from distilpose_keras.training.local_copy import OnLocalCopy
@@ -15,7 +18,15 @@ from distilpose_keras.training.loop import train
 from distilpose_keras.training.optimizers import make_optimizer
 from distilpose_keras.training.schedules import WarmupCosine, WarmupStep
 
-TFLITE_PRECISIONS = ("float32", "float16", "int8")
+# Writer and precision of each file.
+FILES = {
+    "student.onnx": (export_onnx, "float32"),
+    "student_int8.onnx": (export_onnx, "int8"),
+    "student_float32.tflite": (export_tflite, "float32"),
+    "student_float16.tflite": (export_tflite, "float16"),
+    "student_int8.tflite": (export_tflite, "int8"),
+    "student_int8-full.tflite": (export_tflite, "int8-full"),
+}
 
 
 def render_data(settings, options):
@@ -120,6 +131,9 @@ def _optimizer(training, steps_per_epoch, options):
 def export_files(student, people, out):
     """Write a student as ONNX and TFLite files, each run by its runtime.
 
+    A file that does not reproduce the student is not written, and a line says so: the
+    training is not lost for it.
+
     Args:
         student: `PoseModel`.
         people: `PeopleIndex` that int8 calibrates on.
@@ -129,9 +143,12 @@ def export_files(student, people, out):
         Paths of the files.
     """
     crops = calibration_crops(people, student)
-    files = [out / "student.onnx"]
-    export_onnx(student, files[0])
-    for precision in TFLITE_PRECISIONS:
-        files.append(out / f"student_{precision}.tflite")
-        export_tflite(student, files[-1], precision=precision, calibration=crops)
-    return files
+    written = []
+    for name, (export, precision) in FILES.items():
+        try:
+            export(student, out / name, precision=precision, calibration=crops)
+        except ExportError as error:
+            print(f"{name} was not written: {error}", file=sys.stderr)
+        else:
+            written.append(out / name)
+    return written

@@ -1,7 +1,10 @@
+import numpy as np
 import pytest
 
 from distilpose_keras.data.coco import coco_paths, load_people
 from distilpose_keras.data.synthetic import render_dataset
+from distilpose_keras.export.reproduce import ExportError
+from distilpose_keras.recipe import stages
 from distilpose_keras.recipe.stages import load_splits, without_images
 
 
@@ -23,3 +26,21 @@ def test_people_of_unreadable_images_are_left_out(folder):
 
 def test_limit_takes_people_from_both_splits(folder):
     assert [len(people) for people in load_splits(folder, limit=2)] == [2, 2]
+
+
+def test_a_file_that_fails_its_check_does_not_cost_the_others(
+    tmp_path, monkeypatch, capsys
+):
+    def fails(student, path, **kwargs):
+        raise ExportError("keypoints differ")
+
+    def works(student, path, **kwargs):
+        path.write_text(kwargs["precision"])
+
+    monkeypatch.setattr(stages, "calibration_crops", lambda *_: np.zeros(0))
+    files = {"a.onnx": (works, "float32"), "b.tflite": (fails, "int8")}
+    monkeypatch.setattr(stages, "FILES", {**files, "c.tflite": (works, "float16")})
+    written = stages.export_files(None, None, tmp_path)
+    assert written == [tmp_path / "a.onnx", tmp_path / "c.tflite"]
+    assert [path.read_text() for path in written] == ["float32", "float16"]
+    assert capsys.readouterr().err == "b.tflite was not written: keypoints differ\n"

@@ -17,9 +17,11 @@ RESULTS = {
     "baseline.keras",
     "student.keras",
     "student.onnx",
+    "student_int8.onnx",
     "student_float32.tflite",
     "student_float16.tflite",
     "student_int8.tflite",
+    "student_int8-full.tflite",
     "metrics.json",
     "report.html",
     "run.json",
@@ -58,7 +60,7 @@ def test_one_command_leaves_models_files_figures_and_a_report(finished):
     metrics = json.loads((out / "metrics.json").read_text())
     files = [row["file"] for row in metrics["rows"]]
     assert files[:3] == ["teacher.keras", "baseline.keras", "student.keras"]
-    assert len(files) == 7
+    assert len(files) == 9
     for row in metrics["rows"]:
         assert row["params"] > 0
         assert row["bytes"] == (out / row["file"]).stat().st_size
