@@ -101,7 +101,7 @@ def run_from(arguments, *, student=None, teacher="tokenpose_hrnet_w48"):
     values = vars(arguments)
     preset = values.pop("preset") or ("paper" if arguments.data else "demo")
     if preset == "demo":
-        _run_operators_side_by_side()
+        run_operators_side_by_side()
     # Imported here: --help and a wrong flag answer at once.
     from distilpose_keras.recipe.options import RunOptions
     from distilpose_keras.recipe.run import run_recipe
@@ -127,7 +127,7 @@ def run_from(arguments, *, student=None, teacher="tokenpose_hrnet_w48"):
         print(f"report: {arguments.out / 'report.html'}")
 
 
-def _run_operators_side_by_side():
+def run_operators_side_by_side():
     """Let TensorFlow run two operators at a time, each on half of the cores.
 
     Threads that share one operator of a small model wait more than they work: on two

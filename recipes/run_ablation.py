@@ -9,6 +9,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from options import run_operators_side_by_side
+
 from distilpose_keras import cli
 
 EXAMPLES = """examples:
@@ -39,6 +41,7 @@ def parse_arguments(argv):
 def main(argv):
     """Run the command."""
     arguments = parse_arguments(argv)
+    run_operators_side_by_side()
     from rich.console import Console
     from rich.table import Table
 
