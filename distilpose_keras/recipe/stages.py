@@ -85,6 +85,8 @@ def train_model(trainer, file, splits, training, settings, options, processes):
         skip_bad_images=options.skip_bad_images,
         workers=options.workers,
     ) as batches:
+        # XLA as Keras decides: on TensorFlow not on CPUs, where `tools/benchmark.py
+        # training --jit both` found that a step takes 1.1 to 1.3 times as long with it.
         trainer.compile(optimizer=_optimizer(training, len(batches), options))
         history = train(
             trainer,

