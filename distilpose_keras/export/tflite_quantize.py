@@ -16,7 +16,7 @@ import numpy as np
 
 from distilpose_keras.export.precision import DYNAMIC, FLOAT, INT8, INT16
 from distilpose_keras.export.tflite_file import pack_model, read_model
-from distilpose_keras.export.tflite_graph import constant, operators, ranks
+from distilpose_keras.export.tflite_graph import constant, kinds, operators, ranks
 
 # Operators on feature maps (batch, height, width, channels) that int8 kernels have.
 BETWEEN_CONVOLUTIONS = frozenset(
@@ -24,6 +24,20 @@ BETWEEN_CONVOLUTIONS = frozenset(
 )
 # An int8 kernel works on so many channels at a time: for fewer it gains nothing.
 CHANNELS_AT_A_TIME = 8
+# Their output has the scale of their input.
+SAME_SCALE = frozenset(
+    {
+        "MAX_POOL_2D",
+        "PAD",
+        "RESHAPE",
+        "RESIZE_NEAREST_NEIGHBOR",
+        "STRIDED_SLICE",
+        "TRANSPOSE",
+    }
+)
+# A sum's range as a fraction of its summands'. LiteRT's int16 addition aborts the
+# process where it is below 2^-14.
+SMALLEST_SUM = 2.0**-13
 WEIGHTED_OPERATORS = frozenset({"CONV_2D", "FULLY_CONNECTED"})
 
 
@@ -118,7 +132,7 @@ def quantize(content, precisions, ranges, rounded=None, *, integer_interface=Fal
         return content
     statistics = None
     if tool.need_calibration:
-        statistics = _as_calibration(content, ranges)
+        statistics = _as_calibration(content, _addable(content, ranges))
     return _replace_weights(_run(tool, statistics), rounded or {})
 
 
@@ -132,6 +146,24 @@ def _scopes(precisions):
         if precision != FLOAT:
             names[operator.kind, precision].append(re.escape(operator.name))
     return {key: f"^(?:{'|'.join(found)});?$" for key, found in names.items()}
+
+
+def _addable(content, ranges):
+    """Widen the ranges of sums that are too small beside those of their summands."""
+    model = read_model(content)
+    graph = model.subgraphs[0]
+    names = [tensor.name.decode() for tensor in graph.tensors]
+    extents = {name: max(-low, high) for name, (low, high) in ranges.items()}
+    ranges = dict(ranges)
+    for op, kind in zip(graph.operators, kinds(model), strict=True):
+        name = names[op.outputs[0]]
+        inputs = [extents.get(names[i], 0.0) for i in op.inputs if i >= 0]
+        if kind in SAME_SCALE:
+            extents[name] = inputs[0]
+        elif kind == "ADD" and extents.get(name, 0.0) < SMALLEST_SUM * max(inputs):
+            extents[name] = SMALLEST_SUM * max(inputs)
+            ranges[name] = (-extents[name], extents[name])
+    return ranges
 
 
 def _as_calibration(content, ranges):

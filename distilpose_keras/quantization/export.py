@@ -13,12 +13,10 @@ from distilpose_keras.export.quantizers import finish_tflite
 from distilpose_keras.export.reproduce import write_checked
 from distilpose_keras.export.tflite_file import pack_model, read_model
 from distilpose_keras.export.tflite_graph import kinds, squares_as_products
-from distilpose_keras.export.tflite_quantize import quantize
+from distilpose_keras.export.tflite_quantize import SAME_SCALE, quantize
 from distilpose_keras.quantization.graph import with_float_kernels
 
 PRECISIONS = ("int8-full", "float32")
-# Operators whose input and output have one range.
-_SAME_RANGE = {"MAX_POOL_2D", "PAD", "RESHAPE", "RESIZE_NEAREST_NEIGHBOR", "TRANSPOSE"}
 
 
 def export_quantized(student, path, crops=None, *, precision="int8-full"):
@@ -138,7 +136,7 @@ def spread_ranges(content, ranges):
     pairs = [
         tuple(graph.tensors[i].name.decode() for i in (op.inputs[0], op.outputs[0]))
         for op, kind in zip(graph.operators, kinds(model), strict=True)
-        if kind in _SAME_RANGE | {"STRIDED_SLICE"}
+        if kind in SAME_SCALE
     ]
     ranges = dict(ranges)
     for source, moved in reversed(pairs):

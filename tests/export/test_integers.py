@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
-from distilpose_keras.export import integers
+from distilpose_keras.export import integers, tflite_quantize
 from distilpose_keras.export.convert import float_tflite
 from distilpose_keras.export.precision import INT8, INT16
 from distilpose_keras.export.quantizers import TFLiteQuantizer
@@ -105,3 +106,25 @@ def test_tokens_of_very_different_size_are_normalised(student, crops, tmp_path):
     path.write_bytes(quantizer.build(quantizer.plan))
     found, expected = (open_runtime(m).run(crops)["keypoints"] for m in (path, model))
     assert np.abs(found - expected).mean() < 0.1 * expected.std()
+
+
+def test_a_sum_has_a_range_that_the_runtime_can_add_in(content, plan, tmp_path):
+    stream = next(op.name for op in plan if op.kind == "CONCATENATION")
+    seen = {operator.name: (-1.0, 1.0) for operator in plan} | {stream: (-1e6, 1e6)}
+    ranges = tflite_quantize._addable(content, seen)
+    (first,) = [
+        name
+        for name, inputs in graph_names(content)
+        if stream in inputs and any(op.kind == "ADD" for op in plan if op.name == name)
+    ]
+    assert ranges[first] == (-1e6 / 2**13, 1e6 / 2**13)
+    del ranges[first], seen[first]
+    assert ranges == seen
+    path = tmp_path / "student.tflite"
+    image = read_model(content).subgraphs[0].inputs[0]
+    image = read_model(content).subgraphs[0].tensors[image].name.decode()
+    seen |= {first: (-1.0, 1.0), image: integers.IMAGE_RANGE}
+    path.write_bytes(
+        tflite_quantize.quantize(content, plan, seen, integer_interface=True)
+    )
+    Interpreter(str(path)).allocate_tensors()  # without room this ends the process
