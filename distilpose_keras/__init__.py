@@ -29,7 +29,9 @@ _HOME = {
     "PosePredictor": "predictor",
     "draw_poses": "drawing",
     "export_onnx": "export.onnx",
+    "export_quantized": "quantization.export",
     "export_tflite": "export.tflite",
+    "quantize_aware": "quantization.student",
     "verify": "export.verify",
 }
 
