@@ -52,7 +52,7 @@ def test_the_step_and_every_part_run_as_often(data, monkeypatch):
         return {name: count(name, each) for name, each in functions.items()}
 
     monkeypatch.setattr(training_steps, "step_parts", counted)
-    monkeypatch.setattr(training_steps, "MATRIX_SIZES", {"cpu": 32, "gpu": 32})
+    monkeypatch.setattr(training_steps, "MATRIX_SIZES", {"cpu": 256, "gpu": 256})
     (machine,), rows, compared = training_steps.measure(settings(data))
     assert calls.pop("batch") == 3
     # Three rounds of three steps, of which the first round warms up.
