@@ -1,6 +1,7 @@
 """Fine-tuning of a fake-quantized student under its teacher."""
 
 from distilpose_keras.distillation.distiller import Distiller, output_shapes
+from distilpose_keras.quantization.student import check_distillable
 from distilpose_keras.training.callbacks import StopOnNonFiniteLoss
 from distilpose_keras.training.optimizers import make_optimizer
 from distilpose_keras.training.schedules import WarmupCosine
@@ -56,7 +57,8 @@ def finetune(
 
 
 def check_pair(student, teacher):
-    """Raise a ValueError unless a teacher fits a student; takes no time."""
+    """Raise a ValueError unless a teacher can teach a student; takes no time."""
+    check_distillable(student)
     Distiller(student, teacher, **_token_weights(student, teacher))
 
 

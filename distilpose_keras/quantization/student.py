@@ -38,14 +38,19 @@ def quantize_aware(student, crops):
             unfit, or Keras does not run on TensorFlow.
         ModuleNotFoundError: if tensorflow-model-optimization is not installed.
     """
-    check_student(student)
+    check_distillable(student)
     check_crops(crops, student)
+    return QuantizedStudent(student, crops)
+
+
+def check_distillable(student):
+    """Raise a ValueError unless a model is a student that a teacher can teach."""
+    check_student(student)
     if not student.pose_config.confidence:
         raise ValueError(
             "quantization-aware distillation needs a student that predicts confidence. "
             f"Received: {student.pose_config.name}, which has confidence=False"
         )
-    return QuantizedStudent(student, crops)
 
 
 class QuantizedStudent(keras.Model):
