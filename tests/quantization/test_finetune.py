@@ -28,6 +28,7 @@ def roundings(student):
     ]
 
 
+@pytest.mark.slow
 def test_the_loss_falls_and_a_figure_is_kept_for_each_epoch(
     make_quantized, teacher, batches
 ):
@@ -38,6 +39,7 @@ def test_the_loss_falls_and_a_figure_is_kept_for_each_epoch(
     assert history["loss"][-1] < history["loss"][0]
 
 
+@pytest.mark.slow
 def test_ranges_move_first_and_are_frozen_last(
     make_quantized, teacher, batches, monkeypatch
 ):
