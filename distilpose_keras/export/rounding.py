@@ -13,6 +13,7 @@ LEVELS = 127
 # calibration does not vary stay near their nearest step.
 DAMPING = 0.01
 ROWS_PER_CROP = 128
+BLOCK = 64  # columns whose errors are distributed one by one
 
 
 def nearest(weights):
@@ -39,14 +40,20 @@ def compensated(weights, moments):
         (out, K) int8 and the scales (out,) float64, those of `nearest`.
     """
     scales = _scales(weights)
-    left = np.asarray(weights, np.float64) / scales[:, None]
+    left = (np.asarray(weights, np.float64) / scales[:, None]).T  # (K, out)
+    left = np.ascontiguousarray(left)
     steps = np.empty(left.shape, np.int8)
     factor = _inverse_factor(np.asarray(moments, np.float64))
-    for k in range(left.shape[1]):
-        steps[:, k] = np.clip(np.rint(left[:, k]), -LEVELS, LEVELS)
-        error = (left[:, k] - steps[:, k]) / factor[k, k]
-        left[:, k + 1 :] -= error[:, None] * factor[k, k + 1 :]
-    return steps, scales
+    for begin in range(0, len(left), BLOCK):
+        end = min(begin + BLOCK, len(left))
+        errors = np.empty((end - begin, left.shape[1]))
+        for k in range(begin, end):
+            steps[k] = np.clip(np.rint(left[k]), -LEVELS, LEVELS)
+            error = errors[k - begin] = (left[k] - steps[k]) / factor[k, k]
+            left[k + 1 : end] -= factor[k, k + 1 : end, None] * error
+        # The columns after the block: all its errors in one matrix product.
+        left[end:] -= factor[begin:end, end:].T @ errors
+    return np.ascontiguousarray(steps.T), scales
 
 
 def _scales(weights):

@@ -102,6 +102,7 @@ class FakeQuantizedGraph:
         self.norm_inputs = {}
         self._ranges = ranges
         self._fused = _fused_operations(graph)
+        self._symmetric = _second_factors(graph)
         self._origins = {}  # of a tensor, by its id: name of the operation, its bits
         self._narrowed = {}  # by id of a tensor: its 8-bit version
         self.model = keras.models.clone_model(
@@ -158,7 +159,10 @@ class FakeQuantizedGraph:
 
     def _round(self, x, name, bits, fixed_range=None):
         layer = FakeQuantize(
-            bits, fixed_range, name=f"{name}-int{bits}".replace("/", "-")
+            bits,
+            fixed_range,
+            symmetric=name in self._symmetric,
+            name=f"{name}-int{bits}".replace("/", "-"),
         )
         y = layer(x)
         if fixed_range is None:
@@ -208,6 +212,22 @@ def _fused_operations(graph):
             fused |= {writer[id(operation.input)].name, operation.name}
             fused |= {writer[id(factor)].name for factor in factors}
     return fused
+
+
+def _second_factors(graph):
+    """Name the operations whose values products of activations read second.
+
+    As in `distilpose_keras.export.integers`: fast kernels want their zero point at 0.
+    """
+    writer = {id(op.output): op for op in graph.operations}
+    found = set()
+    for operation in graph.operations:
+        if type(operation).__name__ == "Matmul":
+            source = writer[id(_inputs(operation)[1])]
+            while type(source).__name__ in MOVES:
+                source = writer[id(source.input)]
+            found.add(source.name)
+    return found
 
 
 def _inputs(operation):

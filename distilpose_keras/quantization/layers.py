@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from distilpose_keras.export.integers import symmetric_range
 from distilpose_keras.models.layers import PACKAGE
 from distilpose_keras.quantization.quantizers import (
     BITS,
@@ -26,23 +27,27 @@ class FakeQuantize(layers.Layer):
             when the model is next compiled.
     """
 
-    def __init__(self, num_bits=BITS, fixed_range=None, **kwargs):
+    def __init__(self, num_bits=BITS, fixed_range=None, symmetric=False, **kwargs):
         """Make the layer.
 
         Args:
             num_bits: 8 or 16.
             fixed_range: (low, high) that never changes, of 8 bits.
+            symmetric: whether zero is the step 0 of int8, as it is of int16.
             **kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
         self.num_bits = num_bits
         self.fixed_range = fixed_range
+        self.symmetric = symmetric or num_bits > BITS
         self.frozen = num_bits > BITS
 
     def build(self, input_shape):
         """Make the variables of the range."""
         if self.fixed_range is None:
-            self._quantizer = activation_quantizer(self.num_bits)
+            self._quantizer = activation_quantizer(
+                self.num_bits, symmetric=self.symmetric
+            )
         else:
             self._quantizer = fixed_quantizer(*self.fixed_range)
         self._range = build_quantizer(self._quantizer, self, input_shape)
@@ -53,6 +58,8 @@ class FakeQuantize(layers.Layer):
             if self.num_bits > BITS:
                 high = max(high, -low)
                 low = -high
+            elif self.symmetric:
+                low, high = symmetric_range(low, high)
             # The quantizers need 0 among their values.
             self.set_weights([np.float32(min(low, 0.0)), np.float32(max(high, 0.0))])
 
@@ -71,6 +78,7 @@ class FakeQuantize(layers.Layer):
             **super().get_config(),
             "num_bits": self.num_bits,
             "fixed_range": self.fixed_range,
+            "symmetric": self.symmetric,
         }
 
 

@@ -14,14 +14,15 @@ BITS = 8
 PROBABILITY_RANGE = (0.0, 255 / 256)
 
 
-def activation_quantizer(num_bits):
+def activation_quantizer(num_bits, *, symmetric):
     """Quantize by the moving averages of the smallest and largest value of a batch.
 
     Args:
-        num_bits: 8, or 16 with a zero point of 0 as TFLite's int16 kernels want.
+        num_bits: 8 or 16.
+        symmetric: whether zero is the step 0 of the integers.
     """
     return _quantizers().MovingAverageQuantizer(
-        num_bits, per_axis=False, symmetric=num_bits > BITS, narrow_range=False
+        num_bits, per_axis=False, symmetric=symmetric, narrow_range=False
     )
 
 

@@ -15,6 +15,7 @@ from distilpose_keras.models.build import build_model
 from distilpose_keras.runtimes import open_runtime
 
 SEEN = Range(low=-1.0, high=2.0, lowest=-3.0, highest=4.0)
+SYMMETRIC = (-2.0 * 128 / 127, 2.0)  # of 8 bits, with zero at the step 0
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +77,16 @@ def test_16_bits_have_room_unless_8_bits_read_them(content, plan, ranges):
             counts[name in narrow] += 1
             assert ranges[name] == ((-1, 2) if name in narrow else (-6, 8))
         if precision == INT8:
-            assert ranges[name] == (-1, 2)
+            assert ranges[name] in ((-1, 2), SYMMETRIC)
     assert min(counts.values()) > 5
+
+
+def test_keys_and_values_are_symmetric_back_to_their_linear_maps(plan, ranges):
+    layers = 3  # of the demo student
+    centered = [op.kind for op in plan if ranges[op.name] == SYMMETRIC]
+    assert centered.count("FULLY_CONNECTED") == 2 * layers
+    assert centered.count("TRANSPOSE") == 2 * layers
+    assert set(centered) == {"FULLY_CONNECTED", "RESHAPE", "TRANSPOSE"}
 
 
 def test_pixels_keep_their_values(content, ranges):

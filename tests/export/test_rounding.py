@@ -39,6 +39,16 @@ def test_equal_inputs_share_what_rounding_loses():
     assert rounding.nearest(weights)[0][0, 1:].sum() == 4
 
 
+def test_inputs_of_different_blocks_share_it_too():
+    count, pair = 2 * rounding.BLOCK, [rounding.BLOCK - 1, rounding.BLOCK]
+    weights = np.zeros((1, count))
+    weights[0, 0], weights[0, pair] = 127, 1.4
+    moments = np.eye(count)
+    moments[np.ix_(pair, pair)] = 1  # always equal: only the sum counts, 2.8
+    steps, _ = rounding.compensated(weights, moments)
+    assert steps[0, pair].tolist() == [1, 2]
+
+
 def test_correlated_inputs_lose_less_than_by_the_nearest_steps(rng):
     weights = rng.normal(size=(16, 40))
     x = rng.normal(size=(500, 8)) @ rng.normal(size=(8, 40))

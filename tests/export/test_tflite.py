@@ -8,7 +8,12 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from distilpose_keras.export import reproduce, tflite_file, tflite_quantize
+from distilpose_keras.export import (
+    reproduce,
+    tflite_file,
+    tflite_graph,
+    tflite_quantize,
+)
 from distilpose_keras.export.metadata import read_metadata, sidecar_path
 from distilpose_keras.export.precision import DYNAMIC, FLOAT, INT8
 from distilpose_keras.export.quantizers import TFLiteQuantizer
@@ -75,6 +80,17 @@ def test_int8_full_computes_in_integers_alone(exported):
     assert types <= {schema.TensorType.INT8, schema.TensorType.INT16}
     for index in (*graph.inputs, *graph.outputs):
         assert graph.tensors[index].type == schema.TensorType.INT8
+
+
+def test_xnnpack_takes_the_attention_products_of_int8_full(exported):
+    model = tflite_file.read_model(exported("int8-full.tflite").read_bytes())
+    graph = model.subgraphs[0]
+    seconds = [
+        graph.tensors[op.inputs[1]].quantization.zeroPoint.tolist()
+        for op, kind in zip(graph.operators, tflite_graph.kinds(model), strict=True)
+        if kind == "BATCH_MATMUL"
+    ]
+    assert seconds == [[0]] * 6  # two in each of three layers
 
 
 def test_int8_is_chosen_for_convolutions_and_linear_maps(exported):

@@ -8,7 +8,7 @@ from distilpose_keras.export import reproduce
 from distilpose_keras.export.convert import graph_to_tflite
 from distilpose_keras.export.metadata import read_metadata
 from distilpose_keras.export.tflite_file import read_model
-from distilpose_keras.export.tflite_graph import operators
+from distilpose_keras.export.tflite_graph import kinds, operators
 from distilpose_keras.quantization import export
 from distilpose_keras.quantization.graph import with_float_kernels
 from distilpose_keras.runtimes import open_runtime
@@ -121,3 +121,14 @@ def test_taking_out_fake_quantization_leaves_the_float_graph(quantized):
     graph = read_model(plain).subgraphs[0]
     image = graph.tensors[graph.inputs[0]].name.decode()
     assert ranges[image] == pytest.approx((0, 255))
+
+
+def test_fast_kernels_take_the_products_of_attention(model):
+    graph = model.subgraphs[0]
+    second = [
+        graph.tensors[op.inputs[1]]
+        for op, kind in zip(graph.operators, kinds(model), strict=True)
+        if kind == "BATCH_MATMUL"
+    ]
+    assert len(second) == 4  # of two layers
+    assert {int(tensor.quantization.zeroPoint[0]) for tensor in second} == {0}

@@ -114,3 +114,14 @@ def bits(tensor):
     while type(operation).__name__ in graphs.MOVES:
         operation, inputs = origin(inputs[0])
     return operation.num_bits
+
+
+def test_what_products_read_second_has_its_zero_at_step_0(deployed, ranges):
+    fake = graphs.FakeQuantizedGraph(deployed, ranges).model
+    roundings = [x for x in fake.layers if isinstance(x, FakeQuantize)]
+    narrow = [x for x in roundings if x.symmetric and x.num_bits == 8]
+    names = [x.name.rsplit("-fn-")[-1] for x in narrow]
+    assert names == ["to_k-int8", "to_v-int8"] * 2  # of two layers
+    for layer in narrow:
+        low, high = layer.get_weights()
+        assert low == pytest.approx(-high * 128 / 127)

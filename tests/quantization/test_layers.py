@@ -104,3 +104,12 @@ def test_the_float_kernel_is_what_is_trained():
     gradients = tape.gradient(loss, [w.value for w in layer.trainable_weights])
     assert [w.name for w in layer.trainable_weights] == ["kernel", "bias"]
     np.testing.assert_array_equal(gradients[0], np.full((4, 3), 2.0))
+
+
+def test_training_keeps_zero_at_step_0_of_a_symmetric_range():
+    layer = rounding(low=-1.0, high=2.0, symmetric=True)
+    assert layer.get_weights() == pytest.approx([-2 * 128 / 127, 2])
+    layer(np.float32([-9, 4]), training=True)
+    low, high = layer.get_weights()
+    assert low < -2 * 128 / 127 - 1e-4  # the batch's -9 has moved it
+    assert -low / high == pytest.approx(1, abs=0.01)

@@ -17,7 +17,7 @@ def layer_with(quantizer, shape):
 
 
 def test_a_range_follows_the_extremes_of_the_batches():
-    quantizer = quantizers.activation_quantizer(8)
+    quantizer = quantizers.activation_quantizer(8, symmetric=False)
     layer, weights = layer_with(quantizer, (None, 3))
     layer.set_weights([np.float32(-1), np.float32(2)])
     quantizer(tf.constant([[-3.0, 0, 8]]), True, weights)
@@ -28,7 +28,7 @@ def test_a_range_follows_the_extremes_of_the_batches():
 
 
 def test_a_range_stays_outside_of_training():
-    quantizer = quantizers.activation_quantizer(8)
+    quantizer = quantizers.activation_quantizer(8, symmetric=False)
     layer, weights = layer_with(quantizer, (None, 3))
     layer.set_weights([np.float32(-1), np.float32(2)])
     quantizer(tf.constant([[-3.0, 0, 8]]), False, weights)
