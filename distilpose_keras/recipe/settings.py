@@ -95,7 +95,7 @@ def demo_recipe():
     The people are `UPRIGHT`: what a few minutes of training can learn.
     """
     training = TrainingSettings(
-        epochs=18,
+        epochs=16,
         learning_rate=3e-3,
         warmup_steps=200,
         batch_size=32,
@@ -105,7 +105,7 @@ def demo_recipe():
         student="demo_student",
         teacher="demo_teacher",
         teacher_training=training,
-        student_training=replace(training, epochs=12),
+        student_training=replace(training, epochs=11),
         heatmap_sigma=1.5,  # 2 is wide on a map of 16x12
         baseline=True,
         augmentation=DEMO_AUGMENTATION,
