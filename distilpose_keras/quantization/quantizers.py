@@ -5,6 +5,7 @@ Keras 3. Its quantizers are not: they are functions of TensorFlow tensors that k
 their ranges in variables, which they ask a layer for.
 """
 
+import importlib
 import os
 
 import keras
@@ -82,6 +83,8 @@ def _quantizers():
             "quantization-aware training needs KERAS_BACKEND=tensorflow. "
             f"Received: {keras.backend.backend()}"
         )
+    # Settled before the import, which would settle on Keras 2 for this whole process.
+    keras_of_tensorflow()
     legacy_keras = os.environ.get("TF_USE_LEGACY_KERAS")
     try:
         from tensorflow_model_optimization.quantization.keras import quantizers
@@ -90,6 +93,11 @@ def _quantizers():
             "quantization-aware training needs tensorflow-model-optimization: "
             f"pip install 'distilpose-keras[qat]' ({error})"
         ) from error
-    if legacy_keras is None:  # the import sets it, for this whole process
+    if legacy_keras is None:  # the import sets it
         os.environ.pop("TF_USE_LEGACY_KERAS", None)
     return quantizers
+
+
+def keras_of_tensorflow():
+    """Return the version of ``tf.keras``, which is loaded when it is first used."""
+    return importlib.import_module("tensorflow").keras.__version__

@@ -1,6 +1,7 @@
 """The quantizers of tensorflow-model-optimization inside Keras 3 layers."""
 
 import os
+import subprocess
 import sys
 
 import keras
@@ -69,3 +70,18 @@ def test_another_backend_is_refused(monkeypatch):
 def test_the_environment_stays_as_it_was():
     quantizers.weight_quantizer()
     assert "TF_USE_LEGACY_KERAS" not in os.environ
+
+
+def test_other_users_of_tensorflow_keep_keras_3():
+    code = (
+        "from distilpose_keras.quantization import quantizers; "
+        "quantizers.weight_quantizer(); "
+        "import tensorflow as tf; print(tf.keras.__version__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == keras.__version__, done.stderr
