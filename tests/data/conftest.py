@@ -1,6 +1,7 @@
 """A small COCO-layout data set, made on the spot."""
 
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -8,9 +9,11 @@ import pytest
 import recipe
 
 from distilpose_keras.data.coco import coco_paths, load_people
+from distilpose_keras.data.samples import SampleRequest
 from distilpose_keras.keypoints import COCO_17
 
 IMAGES, HEIGHT, WIDTH = 10, 120, 160
+SIZE = (64, 48)  # of a crop
 
 
 def coco_document(annotations, images=((1, 100, 200),), names=COCO_17.names):
@@ -31,6 +34,39 @@ def annotation(number, box=(10, 20, 30, 40), image_id=1, keypoints=None, **more)
         keypoints = [value for k in range(17) for value in (10 + k, 20 + k, 2)]
     entry = {"id": number, "image_id": image_id, "category_id": 1, "bbox": list(box)}
     return entry | {"keypoints": keypoints, "area": 600.0, "iscrowd": 0} | more
+
+
+def whole_picture(paths):
+    """Request crops that are whole pictures of `SIZE`; joint k is at (k, 2 k)."""
+    height, width = SIZE
+    # A crop shows 1.25 times the box, about its middle.
+    box = [0.1 * width, 0.1 * height, 0.8 * width, 0.8 * height]
+    joints = [(k, 2 * k) for k in range(17)]
+    count = len(paths)
+    return SampleRequest(
+        np.arange(count),
+        list(paths),
+        np.array([box] * count),
+        np.array([joints] * count, np.float32),
+        np.full((count, 17), 2, np.uint8),
+        np.zeros(count, bool),
+    )
+
+
+def workers_of(pid):
+    """Process ids of the data workers that a process started."""
+    if not Path("/proc").is_dir():
+        pytest.skip("processes are looked up under /proc")
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+            command = (entry / "cmdline").read_bytes()
+        except (OSError, ValueError):
+            continue
+        if int(parent) == pid and state != "Z" and b"data.worker" in command:
+            found.append(int(entry.name))
+    return found
 
 
 @pytest.fixture(scope="session")

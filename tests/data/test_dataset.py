@@ -1,11 +1,6 @@
 import gc
 import json
 import os
-import signal
-import subprocess
-import sys
-import textwrap
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -21,9 +16,7 @@ from distilpose_keras.data.images import ImageError
 from distilpose_keras.data.transforms import Augmentation
 from distilpose_keras.models.images import normalize_images
 
-from .conftest import annotation, coco_document
-
-SIZE = (64, 48)
+from .conftest import SIZE, annotation, coco_document, workers_of
 
 
 def make(people, **options):
@@ -35,29 +28,6 @@ def assert_same(batch, other):
     np.testing.assert_array_equal(batch[0], other[0])
     for name in ("keypoints", "weights"):
         np.testing.assert_array_equal(batch[1][name], other[1][name])
-
-
-def workers_of(pid):
-    """Process ids of the data workers that a process started."""
-    if not Path("/proc").is_dir():
-        pytest.skip("processes are looked up under /proc")
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
-            command = (entry / "cmdline").read_bytes()
-        except (OSError, ValueError):
-            continue
-        if int(parent) == pid and state != "Z" and b"data.worker" in command:
-            found.append(int(entry.name))
-    return found
-
-
-def wait_until(condition, seconds=10):
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.05)
-    return condition()
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
@@ -152,72 +122,6 @@ def test_no_process_stays(people):
     del forgotten
     gc.collect()
     assert workers_of(os.getpid()) == before
-
-
-# The parts of PoseDataset that need no Keras, which takes seconds to import.
-PROGRAM = """
-    import sys, time
-    import numpy as np
-    from distilpose_keras.data.batches import BatchMaker
-    from distilpose_keras.data.coco import coco_paths, load_people
-    from distilpose_keras.data.samples import SampleLoader
-    from distilpose_keras.data.transforms import Augmentation
-    people = load_people(*coco_paths(sys.argv[1], "train"))
-    loader = SampleLoader(people.schema, (64, 48), Augmentation(), 0, 1 << 20)
-    maker = BatchMaker(people, loader, workers=2)
-    maker.start(np.arange(8), np.zeros(8, bool), 0).result()
-    print("started", flush=True)
-    if sys.argv[2] == "wait":
-        time.sleep(60)
-"""
-
-
-@pytest.mark.parametrize("end", ["exit", "wait"])
-def test_no_process_outlives_the_program(people_dir, root, end):
-    program = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(PROGRAM), people_dir, end],
-        env=dict(os.environ, PYTHONPATH=str(root)),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert program.stdout.readline() == "started\n"
-    workers = workers_of(program.pid)
-    if end == "wait":
-        assert len(workers) == 2
-        program.send_signal(signal.SIGKILL)
-    program.wait(30)
-    program.stdout.close()
-    assert wait_until(
-        lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in workers)
-    )
-
-
-def test_workers_import_no_backend(root):
-    check = (
-        "import sys, distilpose_keras.data.worker; "
-        "print(*{'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules))"
-    )
-    answer = subprocess.run(
-        [sys.executable, "-c", check],
-        env=dict(os.environ, PYTHONPATH=str(root)),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert answer.stdout.strip() == ""
-
-
-def test_a_dead_worker_is_reported(people):
-    with make(people, workers=2, batch_size=8) as batches:
-        batches[0]
-        for pid in workers_of(os.getpid()):
-            os.kill(pid, signal.SIGKILL)
-        with pytest.raises(RuntimeError, match=r"worker process died \(exit code -9\)"):
-            for i in range(len(batches)):
-                batches.set_epoch(i + 1)
-                batches[i]
-    with batches:
-        assert len(batches[0][0]) == 8  # closing and asking starts healthy ones
 
 
 class Recorded(PoseDataset):
