@@ -10,10 +10,8 @@ import pytest
 
 from distilpose_keras import evaluation
 from distilpose_keras import predictor as predictor_module
-from distilpose_keras.crops import crop_batches
 from distilpose_keras.data.coco import coco_paths, load_detections, load_people
 from distilpose_keras.data.codecs import encode_heatmaps
-from distilpose_keras.data.images import ImageError
 from distilpose_keras.data.transforms import (
     affine_matrix,
     box_to_center_scale,
@@ -228,23 +226,6 @@ def test_another_number_of_keypoints_is_refused(people, oracle, monkeypatch):
 def test_nobody_to_evaluate_is_said(people, oracle):
     with pytest.raises(ValueError, match="nobody to evaluate in"):
         evaluate(oracle(), people.take([]))
-
-
-def test_crops_come_in_batches_whatever_the_number_of_threads(people):
-    found = {}
-    for workers in (1, 3):
-        batches = list(
-            crop_batches(people, input_size=SIZE, batch_size=3, workers=workers)
-        )
-        assert [len(batch.indices) for batch in batches] == [3, 3, 3, 1]
-        found[workers] = np.concatenate([batch.crops for batch in batches])
-    np.testing.assert_array_equal(found[1], found[3])
-
-
-def test_a_missing_image_is_named(people, tmp_path):
-    elsewhere = dataclasses.replace(people, image_dir=tmp_path)
-    with pytest.raises(ImageError, match="0.png"):
-        list(crop_batches(elsewhere, input_size=SIZE, batch_size=2))
 
 
 @pytest.fixture
