@@ -1,4 +1,4 @@
-"""Exported files to measure."""
+"""What is measured: exported files and rendered people."""
 
 import pytest
 
@@ -18,3 +18,12 @@ def files(tmp_path_factory):
     export_tflite(model, folder / "student.tflite")
     export_onnx(model, folder / "student.onnx")
     return [str(folder / "student.tflite"), str(folder / "student.onnx")]
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory):
+    """The folder of a small rendered data set."""
+    from distilpose_keras.data.synthetic import render_dataset
+
+    folder = tmp_path_factory.mktemp("people") / "data"
+    return str(render_dataset(folder, train_images=4, val_images=1, workers=1))
