@@ -8,7 +8,6 @@ import tiny_pose
 from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.training.callbacks import NonFiniteLoss
 from distilpose_keras.training.checkpoints import checkpoint_files
-from distilpose_keras.training.ema import averaged_weights
 from distilpose_keras.training.logs import read_csv_log
 from distilpose_keras.training.loop import train
 from distilpose_keras.training.optimizers import make_optimizer
@@ -125,15 +124,6 @@ def test_averages_are_shown_to_callbacks_and_left_in_the_model(tmp_path):
     np.testing.assert_array_equal(distiller.student.weights[0], average)
     # The second epoch began with the trained weights, not with the averages.
     assert np.any(trained[1] != figure.seen[0])
-
-
-def test_the_averaged_weights_end_with_their_block(tmp_path):
-    distiller = compiled(ema_momentum=0.9)
-    distiller.fit(tiny_pose.Dataset(samples=10), epochs=2, verbose=0)
-    trained = np.array(distiller.student.weights[0])
-    with averaged_weights(distiller):
-        assert np.any(np.array(distiller.student.weights[0]) != trained)
-    np.testing.assert_array_equal(distiller.student.weights[0], trained)
 
 
 class Poisoned(tiny_pose.Dataset):
