@@ -63,17 +63,6 @@ def test_a_student_and_a_teacher_return_the_documented_outputs():
     assert teacher.is_teacher
 
 
-def test_one_sigma_is_shared_by_x_and_y():
-    inputs = images()
-    one, two = small(num_sigmas=1), small(num_sigmas=2)
-    assert two.count_params() - one.count_params() == 16 + 1  # one output of the head
-    sigmas = keras.ops.convert_to_numpy(one(inputs)["sigmas"])
-    assert sigmas.shape == (2, 17, 2)
-    np.testing.assert_array_equal(sigmas[..., 0], sigmas[..., 1])
-    sigmas = keras.ops.convert_to_numpy(two(inputs)["sigmas"])
-    assert np.abs(sigmas[..., 0] - sigmas[..., 1]).min() > 0
-
-
 @pytest.mark.slow
 def test_deeppose_with_confidence_has_three_more_outputs_per_keypoint():
     published = build_model("deeppose_resnet50", input_size=(64, 64))
