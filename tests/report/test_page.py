@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 
-from distilpose_keras.report.charts import loss_curves
 from distilpose_keras.report.page import Gallery, write_report
 
 HISTORIES = {
@@ -108,14 +107,3 @@ def test_an_unknown_column_is_refused_and_leaves_no_file(tmp_path):
     with pytest.raises(ValueError, match=r"Received: \['speed'\]"):
         write_report(tmp_path / "r.html", title="x", histories={}, rows=[{"speed": 1}])
     assert not list(tmp_path.iterdir())
-
-
-def test_there_is_a_chart_for_each_term():
-    one = loss_curves({"student": {"loss": [2.0, 1.0]}})
-    # Three charts stand in a row; a validation twin needs no chart of its own.
-    terms = {name: [2.0, 1.0] for name in ("loss", "val_loss", "score", "regression")}
-    three = loss_curves({"student": terms})
-    four = loss_curves({"student": terms, "teacher": {"heatmap": [1.0]}})
-    assert three.shape == (one.shape[0], 3 * one.shape[1], 3)
-    assert four.shape == (2 * one.shape[0], 3 * one.shape[1], 3)
-    assert loss_curves({}) is None
