@@ -3,17 +3,7 @@
 import numpy as np
 import pytest
 
-SIZE = (32, 24)
-TINY = {
-    "input_size": SIZE,
-    "patch_size": (2, 2),
-    "stem_width": 8,
-    "stem_blocks": 1,
-    "stem_block_width": 4,
-    "token_dim": 16,
-    "token_layers": 2,
-    "token_heads": 2,
-}
+PATCHES = {"patch_size": (2, 2)}  # 12 visual tokens
 
 
 def rough(model, seed=0):
@@ -32,23 +22,23 @@ def rough(model, seed=0):
 def student():
     import keras
 
-    from distilpose_keras.models.build import build_model
+    from tests.models.small import small
 
     keras.utils.set_random_seed(0)
-    return rough(build_model("distilpose_s", **TINY))
+    return rough(small(**PATCHES))
 
 
 @pytest.fixture(scope="session")
 def teacher():
-    from distilpose_keras.models.build import build_model
+    from tests.models.small import small
 
-    return rough(build_model("tokenpose_stemnet", heatmap_hidden=16, **TINY))
+    return rough(small("token_heatmap", **PATCHES))
 
 
 @pytest.fixture(scope="session")
 def crops():
     rng = np.random.default_rng(1)
-    grid = rng.integers(0, 256, (32, SIZE[0] // 8, SIZE[1] // 8, 3))
+    grid = rng.integers(0, 256, (32, 4, 3, 3))
     return grid.repeat(8, axis=1).repeat(8, axis=2).astype(np.uint8)
 
 
