@@ -5,6 +5,7 @@ from keras import ops
 
 from distilpose_keras.models.images import normalize_images
 from distilpose_keras.training.batches import split_evenly
+from distilpose_keras.training.memory import keep_freed_memory
 from distilpose_keras.training.replicas import (
     check_accumulation,
     global_means,
@@ -77,8 +78,10 @@ class PoseTrainer(keras.Model):
     def fit(self, x=None, *args, validation_data=None, **kwargs):
         """Train as `keras.Model.fit` does.
 
-        The batches of a `PyDataset` are made to split evenly among replicas.
+        The batches of a `PyDataset` are made to split evenly among replicas, and the
+        process keeps memory that a step frees, see `keep_freed_memory`.
         """
+        keep_freed_memory()
         replicas = replica_count(self)
         x = split_evenly(x, replicas)
         validation_data = split_evenly(validation_data, replicas)
