@@ -2,11 +2,10 @@
 
 import numpy as np
 import onnx
-from ai_edge_litert import schema_py_generated as schema
 from onnx import TensorProto, helper, numpy_helper
 
 from distilpose_keras.benchmarks.macs import count_macs
-from distilpose_keras.export.tflite_file import pack_model
+from tests.export.bare import depthwise_and_product
 
 
 def demo_macs():
@@ -48,45 +47,5 @@ def test_onnx_products_of_integers_and_of_activations_count_too(tmp_path):
 
 
 def test_tflite_depthwise_and_transposed_products_count_too(tmp_path):
-    shapes = {
-        "image": [1, 8, 6, 3],
-        "kernel": [1, 3, 3, 3],  # 3 x 3 taps for each of 3 channels
-        "map": [1, 8, 6, 3],
-        "queries": [1, 7, 4],  # lies as (depth, rows)
-        "keys": [1, 7, 5],
-        "scores": [1, 4, 5],
-    }
-    names = list(shapes)
-    kinds = schema.BuiltinOperator
-    depthwise = schema.DepthwiseConv2DOptionsT(strideW=1, strideH=1, depthMultiplier=1)
-    product = schema.BatchMatMulOptionsT(adjX=True)
-    operators = [
-        (kinds.DEPTHWISE_CONV_2D, ("image", "kernel"), "map", depthwise),
-        (kinds.BATCH_MATMUL, ("queries", "keys"), "scores", product),
-    ]
-    graph = schema.SubGraphT(
-        tensors=[schema.TensorT(name=n, shape=shapes[n], buffer=0) for n in names],
-        inputs=[names.index(n) for n in ("image", "kernel", "queries", "keys")],
-        outputs=[names.index("map"), names.index("scores")],
-        operators=[
-            schema.OperatorT(
-                opcodeIndex=n,
-                inputs=[names.index(name) for name in inputs],
-                outputs=[names.index(output)],
-                builtinOptionsType=n + 1,
-                builtinOptions=options,
-            )
-            for n, (_, inputs, output, options) in enumerate(operators)
-        ],
-    )
-    graph.operators[0].builtinOptionsType = schema.BuiltinOptions.DepthwiseConv2DOptions
-    graph.operators[1].builtinOptionsType = schema.BuiltinOptions.BatchMatMulOptions
-    codes = [
-        schema.OperatorCodeT(builtinCode=kind, deprecatedBuiltinCode=min(kind, 127))
-        for kind, *_ in operators
-    ]
-    model = schema.ModelT(
-        version=3, operatorCodes=codes, subgraphs=[graph], buffers=[schema.BufferT()]
-    )
-    (tmp_path / "student.tflite").write_bytes(pack_model(model))
+    (tmp_path / "student.tflite").write_bytes(depthwise_and_product())
     assert count_macs(tmp_path / "student.tflite") == 8 * 6 * 3 * 9 + 4 * 5 * 7

@@ -12,11 +12,8 @@ from distilpose_keras.export import (
     reproduce,
     tflite_file,
     tflite_graph,
-    tflite_quantize,
 )
 from distilpose_keras.export.metadata import read_metadata, sidecar_path
-from distilpose_keras.export.precision import DYNAMIC, FLOAT, INT8
-from distilpose_keras.export.quantizers import TFLiteQuantizer
 from distilpose_keras.export.tflite import export_tflite
 from distilpose_keras.models.build import build_model
 from distilpose_keras.runtimes import open_runtime
@@ -91,37 +88,6 @@ def test_xnnpack_takes_the_attention_products_of_int8_full(exported):
         if kind == "BATCH_MATMUL"
     ]
     assert seconds == [[0]] * 6  # two in each of three layers
-
-
-def test_int8_is_chosen_for_convolutions_and_linear_maps(exported):
-    content = exported("float32.tflite").read_bytes()
-    chosen = tflite_quantize.selective(content)
-    kinds = {
-        value: {op.kind for op, v in chosen.items() if v == value}
-        for value in (INT8, DYNAMIC)
-    }
-    assert kinds[INT8] == {"CONV_2D", "ADD", "PAD"}
-    assert all(op.rank == 4 for op, v in chosen.items() if v == INT8)
-    assert kinds[DYNAMIC] == {"FULLY_CONNECTED", "CONV_2D"}
-    convolutions = [(op.label, v) for op, v in chosen.items() if op.kind == "CONV_2D"]
-    # The image has three channels; the patches leave the feature maps.
-    assert convolutions[0] == ("backbone-conv1", FLOAT)
-    assert convolutions[-1] == ("keypoint_head-tokenhead-patch_to_embedding", DYNAMIC)
-    assert {value for _, value in convolutions[1:-1]} == {INT8}
-
-
-def test_compensated_rounding_brings_a_file_nearer_to_its_model(
-    student, truth, crops, tmp_path
-):
-    quantizer = TFLiteQuantizer(student, "int8", crops)
-    errors = []
-    for rounded in (quantizer._rounded, {}):
-        quantizer._rounded = rounded
-        path = tmp_path / "student.tflite"
-        path.write_bytes(quantizer.build(quantizer.plan))
-        found = open_runtime(path).run(crops)
-        errors.append(np.abs(found["keypoints"] - truth["keypoints"]).mean())
-    assert errors[0] < errors[1]
 
 
 def test_quantized_files_are_smaller(exported):

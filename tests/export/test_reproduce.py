@@ -1,0 +1,96 @@
+"""A file is compared with its model before it gets its name."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from distilpose_keras.export import reproduce
+from distilpose_keras.export.reproduce import (
+    CROPS,
+    ExportError,
+    check_reproduces,
+    smooth_noise,
+)
+
+MODEL = SimpleNamespace(pose_config=SimpleNamespace(input_size=(64, 48)))
+
+
+@pytest.fixture
+def compare(monkeypatch):
+    """Check a file whose keypoints differ from the model's by an array."""
+    seen = []
+
+    def check(difference, precision="float32", **options):
+        def open_runtime(source):
+            def run(crops):
+                seen.append(len(crops))
+                zero = np.zeros((len(crops), 17, 2), np.float32)
+                return {"keypoints": zero + (0 if source is MODEL else difference)}
+
+            return SimpleNamespace(run=run)
+
+        monkeypatch.setattr(reproduce, "open_runtime", open_runtime)
+        check_reproduces("student.tflite", MODEL, precision, **options)
+        return seen
+
+    return check
+
+
+def spike(value):
+    """One keypoint off, all others exact."""
+    difference = np.zeros((17, 2), np.float32)
+    difference[3, 1] = value
+    return difference
+
+
+def test_rounding_passes_and_more_does_not(compare):
+    for precision, small, large in (
+        ("float32", 0.9e-4, 1.1e-4),
+        ("float16", 1.9e-3, 2.1e-3),
+        ("int8", 0.029, 0.031),
+        ("int8-full", 0.059, 0.061),
+    ):
+        compare(small, precision)
+        with pytest.raises(ExportError, match=f"the {precision} file does not repro"):
+            compare(-large, precision)
+
+
+def test_a_single_keypoint_far_off_is_no_rounding(compare):
+    with pytest.raises(ExportError, match="keypoints differ by .* and by up to 0.002"):
+        compare(spike(2e-3))
+    compare(spike(0.5), "int8")  # integers clip
+
+
+def test_outputs_that_are_not_numbers_are_refused(compare):
+    for precision in ("float32", "int8"):
+        with pytest.raises(ExportError, match="nan"):
+            compare(spike(np.nan), precision)
+
+
+def test_a_few_crops_are_enough(compare):
+    assert compare(0.0) == [CROPS] * 2
+    crops = np.zeros((9, 64, 48, 3), np.uint8)
+    assert compare(0.0, crops=crops)[2:] == [CROPS] * 2
+
+
+def test_a_file_that_no_runtime_opens_is_refused(monkeypatch):
+    def open_runtime(path):
+        raise RuntimeError("unsupported operator")
+
+    monkeypatch.setattr(reproduce, "open_runtime", open_runtime)
+    with pytest.raises(ExportError, match="the int8 file cannot be run: unsupported"):
+        check_reproduces("student.tflite", MODEL, "int8")
+
+
+@pytest.mark.parametrize("size", [(64, 48), (40, 24)])
+def test_smooth_noise_is_of_blotches_sixteen_pixels_wide(size):
+    crops = smooth_noise(3, size)
+    assert crops.shape == (3, *size, 3) and crops.dtype == np.uint8
+    for axis, length in ((1, size[0]), (2, size[1])):
+        others = tuple({0, 1, 2, 3} - {axis})
+        changes = np.diff(crops.astype(int), axis=axis).any(axis=others)
+        borders = np.arange(16, length, 16) - 1
+        assert np.flatnonzero(changes).tolist() == borders.tolist()
+    np.testing.assert_array_equal(crops, smooth_noise(3, size))
+    assert (crops != smooth_noise(3, size, seed=1)).any()
