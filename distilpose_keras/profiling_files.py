@@ -72,7 +72,7 @@ def _profile_tflite(path):
         kind = names[max(code.builtinCode, code.deprecatedBuiltinCode)]
         inputs = [graph.tensors[i] for i in operator.inputs if i >= 0]
         output = graph.tensors[operator.outputs[0]]
-        _count_tflite(kind, inputs, output, counts)
+        _count_tflite(kind, inputs, output, operator.builtinOptions, counts)
         if kind not in ("RESHAPE", "TRANSPOSE", "PAD", "STRIDED_SLICE", "MEAN"):
             weights.update(int(i) for i in operator.inputs if i >= 0)
     parameters = sum(
@@ -88,7 +88,7 @@ def _profile_tflite(path):
     return counts, int(parameters), dict(sorted(outputs.items()))
 
 
-def _count_tflite(kind, inputs, output, counts):
+def _count_tflite(kind, inputs, output, options, counts):
     """Add the products of one TFLite operator."""
     outputs = math.prod(output.shape.tolist())
     if kind in ("CONV_2D", "FULLY_CONNECTED"):  # weights (out, ..., in)
@@ -96,7 +96,7 @@ def _count_tflite(kind, inputs, output, counts):
     elif kind == "DEPTHWISE_CONV_2D":  # weights (1, height, width, out)
         counts.linear += outputs * math.prod(inputs[1].shape.tolist()[1:3])
     elif kind == "BATCH_MATMUL":
-        counts.attention += outputs * int(inputs[0].shape[-1])
+        counts.attention += outputs * int(inputs[0].shape[-2 if options.adjX else -1])
 
 
 def _profile_onnx(path):
