@@ -44,8 +44,9 @@ def test_a_batch_is_repeated_until_it_divides(samples, replicas, repeats):
 
 
 def test_a_process_gets_its_own_part(monkeypatch):
-    second = lambda samples: slice(samples // 2, samples)  # noqa: E731
-    monkeypatch.setattr(batches, "process_slice", second)
+    monkeypatch.setattr(
+        batches, "process_slice", lambda samples: slice(samples // 2, samples)
+    )
     images, targets, _ = split_evenly(Plain(3), 2)[0]
     assert images[:, 0].tolist() == [1, 2, 2]  # of 0 0 1 1 2 2
     assert targets["repeats"].tolist() == [[2]] * 3
