@@ -55,6 +55,30 @@ def test_an_onnx_file_is_counted_as_by_hand(tmp_path):
     assert figures.outputs == {"keypoints": [8, 7], "similarity": [1, 4, 8, 8]}
 
 
+def test_onnx_products_of_integers_and_of_activations_count_too(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights = {"int8": np.zeros((6, 5), "int8"), "zero": np.zeros((), "uint8")}
+    values = [numpy_helper.from_array(value, name) for name, value in weights.items()]
+    parts = ["steps", "scale", "point"]
+    nodes = [
+        helper.make_node("DynamicQuantizeLinear", ["tokens"], parts),
+        helper.make_node("MatMulInteger", ["steps", "int8", "point"], ["mapped"]),
+        helper.make_node("Cast", ["mapped"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["float"], ["turned"], perm=[0, 2, 1]),
+        helper.make_node("MatMul", ["float", "turned"], ["scores"]),
+    ]
+    tensor = helper.make_tensor_value_info
+    inputs = [tensor("tokens", TensorProto.FLOAT, ["batch", 4, 6])]
+    outputs = [tensor("scores", TensorProto.FLOAT, ["batch", 4, 4])]
+    graph = helper.make_graph(nodes, "tokens", inputs, outputs, values)
+    onnx.save(helper.make_model(graph), tmp_path / "tokens.onnx")
+    figures = profile(tmp_path / "tokens.onnx")
+    assert figures.gmacs == pytest.approx((4 * 6 * 5 + 4 * 4 * 5) / 1e9)
+    assert figures.gflops_paper == pytest.approx(4 * 6 * 5 / 1e9)
+
+
 def test_a_tflite_file_is_counted_as_by_hand(tmp_path):
     pytest.importorskip("ai_edge_litert")
     from tests.export.bare import depthwise_and_product

@@ -17,10 +17,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 import distilpose_keras
-from distilpose_keras.benchmarks.macs import count_macs
 from distilpose_keras.benchmarks.profiles import profile
 from distilpose_keras.benchmarks.timing import interleave
 from distilpose_keras.export.metadata import read_metadata
+from distilpose_keras.profiling import profile as profile_costs
 
 GEMM_SIZE = 1024
 BATCHES = (4, 16)
@@ -153,15 +153,15 @@ def _single(files, rounds, advance):
     rate = float(np.median(2e-9 / per_mac))
     rows = [{"matrix product": f"float32, {GEMM_SIZE} cubed", "gflops": round(rate, 1)}]
     for file, spent in zip(files, seconds.T[1:], strict=True):
-        macs = count_macs(file)
-        bound = spent[:, None] / (macs * per_mac)
+        gmacs = profile_costs(file).gmacs
+        bound = spent[:, None] / (1e9 * gmacs * per_mac)
         rows.append(
             {
                 "file": Path(file).name,
                 "precision": read_metadata(file)["precision"],
                 "ms": _ms(spent),
                 "ratio": _median(spent / seconds[:, 1]),
-                "gmacs": round(macs / 1e9, 3),
+                "gmacs": round(gmacs, 3),
                 "gemm_ratio": _median(bound),
             }
         )

@@ -13,6 +13,21 @@ def arguments(*argv):
     return parser.parse_args(argv)
 
 
+def demo_macs():
+    """Multiply-accumulates of a deployed demo student, layer by layer."""
+    stem = 32 * 24 * 9 * 3 * 16 + 16 * 12 * 9 * 16 * 16
+    block = 16 * 16 + 9 * 16 * 16 + 16 * 64 + 16 * 64  # with its shortcut
+    d, k, n = 64, 17, 17 + 16
+    patches = 16 * (4 * 3 * 64) * d
+
+    def layer(queries):
+        linear = queries * d * d + 2 * n * d * d + queries * (d * d + 4 * d * d)
+        return linear + 2 * queries * n * d
+
+    transformer = 2 * layer(n) + layer(k)
+    return stem + 16 * 12 * block + patches + transformer + k * d * 3
+
+
 def test_rows_hold_medians_and_ratios(files):
     args = arguments(*files, "--threads", "2", "--rounds", "3", "--profile")
     product, tflite, onnx, *others = latency.run(args)
@@ -20,8 +35,9 @@ def test_rows_hold_medians_and_ratios(files):
     assert tflite["ratio"] == 1.0
     for row in (tflite, onnx):
         assert row["ms"] > 0
+        assert row["gmacs"] == round(demo_macs() / 1e9, 3)
         # Both clocks are processor time of one thread: the bound is its own.
-        seconds = row["gmacs"] * 2 / product["gflops"]
+        seconds = 2e-9 * demo_macs() / product["gflops"]
         assert row["gemm_ratio"] == pytest.approx(row["ms"] / 1e3 / seconds, rel=0.5)
     batches = [row["batch"] for row in others if "batch" in row]
     assert batches == [1, *latency.BATCHES]
