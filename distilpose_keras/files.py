@@ -2,9 +2,30 @@
 
 import json
 import os
+import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+
+PARTIAL = ".partial-"
+
+
+def partial_prefix(path):
+    """Return how the temporary names of a file or folder begin: hidden, and ours."""
+    return f".{Path(path).stem}{PARTIAL}"
+
+
+def remove_partial(folder):
+    """Remove what a process that was killed had begun to write, in subfolders too.
+
+    Args:
+        folder: that no other process is writing to.
+    """
+    for path in sorted(Path(folder).rglob(f".*{PARTIAL}*"), reverse=True):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -21,7 +42,7 @@ def atomic_path(path):
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(
-        prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent
+        prefix=partial_prefix(path), suffix=path.suffix, dir=path.parent
     )
     os.close(handle)
     temporary = Path(name)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import keras
 
-from distilpose_keras.files import write_json
+from distilpose_keras.files import remove_partial, write_json
 
 RECORD = "run.json"
 PACKAGES = ("distilpose-keras", "keras", "tensorflow", "jax", "torch", "numpy")
@@ -19,6 +19,8 @@ PACKAGES = ("distilpose-keras", "keras", "tensorflow", "jax", "torch", "numpy")
 
 def open_run(folder, config, *, resume=False, overwrite=False):
     """Make or take up a run folder and write its record, ``run.json``.
+
+    What a killed process had begun to write there is removed.
 
     Args:
         folder: of the run.
@@ -52,6 +54,7 @@ def open_run(folder, config, *, resume=False, overwrite=False):
         if resume:
             return _resume(folder, config, start)
         shutil.rmtree(folder)
+    remove_partial(folder)
     write_json(record, {"config": config, "starts": [start]})
     return folder
 
@@ -123,6 +126,7 @@ def check_run(folder, config):
 def _resume(folder, config, start):
     """Add a start to the record, if it is of the same run."""
     document = check_run(folder, config)
+    remove_partial(folder)
     starts = [*document["starts"], start]
     write_json(folder / RECORD, {"config": document["config"], "starts": starts})
     return folder

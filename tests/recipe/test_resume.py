@@ -41,3 +41,4 @@ def test_a_recipe_killed_in_every_stage_ends_with_the_same_weights(root, tmp_pat
     assert [row["file"] for row in rows[0]] == [row["file"] for row in rows[1]]
     assert [row["AP"] for row in rows[0]] == [row["AP"] for row in rows[1]]
     assert len(json.loads((killed / "run.json").read_text())["starts"]) == 5
+    assert not list(killed.rglob(".*"))  # nothing half-written is left

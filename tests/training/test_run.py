@@ -6,6 +6,7 @@ import sys
 import keras
 import pytest
 
+from distilpose_keras.files import atomic_path, partial_prefix
 from distilpose_keras.training.run import check_run, git_revision, open_run
 
 
@@ -41,6 +42,23 @@ def test_what_a_killed_process_had_begun_does_not_make_a_folder_used(tmp_path):
     (tmp_path / ".run-1x2y.json").touch()
     open_run(tmp_path, {"a": 1}, resume=True)
     assert record(tmp_path)["config"] == {"a": 1}
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_what_a_killed_process_had_begun_is_removed(tmp_path, started):
+    """Files and folders under temporary names go; hidden files of others stay."""
+    if started:
+        open_run(tmp_path, {"a": 1})
+    (tmp_path / ".gitignore").touch()
+    folder = tmp_path / f"{partial_prefix('data')}1x2y"
+    folder.mkdir()
+    (folder / "picture.jpg").touch()
+    with atomic_path(tmp_path / "log.csv") as file:
+        open_run(tmp_path, {"a": 1}, resume=True)
+        assert not folder.exists()
+        assert not file.exists()
+        file.touch()  # which the end of the block expects
+    assert (tmp_path / ".gitignore").exists()
 
 
 def test_another_process_checks_that_it_is_in_the_same_run(tmp_path):

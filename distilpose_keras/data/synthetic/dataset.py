@@ -20,7 +20,7 @@ from distilpose_keras.data.synthetic.annotations import (
 from distilpose_keras.data.synthetic.casting import VARIED
 from distilpose_keras.data.synthetic.render import draw_scene, map_faces
 from distilpose_keras.data.synthetic.scene import sample_scene
-from distilpose_keras.files import write_json
+from distilpose_keras.files import partial_prefix, write_json
 
 SPLITS = ("train", "val")
 # Ids of validation pictures start here, so that no two pictures share one.
@@ -95,7 +95,7 @@ def _check_arguments(out_dir, counts, image_size):
 def _new_folder(path):
     """Yield a temporary folder beside ``path`` that becomes it on success."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=partial_prefix(path), dir=path.parent))
     try:
         yield temporary
         umask = os.umask(0)
