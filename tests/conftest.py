@@ -1,5 +1,6 @@
 """Fixtures shared by all tests; quiet, reproducible backends."""
 
+import importlib.util
 import os
 
 # Before any backend is imported: TensorFlow's start-up chatter hides real warnings.
@@ -27,6 +28,20 @@ sys.path.insert(0, str(PARITY))  # `import recipe`: weights and inputs of the re
 def root():
     """The checkout."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def script(root):
+    """Load a script of the checkout as a module: ``script("tools/predict.py")``."""
+
+    def load(path):
+        path = root / path
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture(scope="session")

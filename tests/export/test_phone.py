@@ -1,6 +1,5 @@
 """The phone's path: `export/phone.py`, and the numbers that README.md shows of it."""
 
-import importlib.util
 import re
 
 import numpy as np
@@ -14,11 +13,8 @@ BOX = (212, 60, 180, 360)
 
 
 @pytest.fixture(scope="module")
-def phone(root):
-    spec = importlib.util.spec_from_file_location("phone", root / "export" / "phone.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def phone(script):
+    return script("export/phone.py")
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Fine-tuning for integers in one command: its files, figures and mistakes."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -50,12 +49,9 @@ def arguments(folder, tmp_path):
 
 
 @pytest.fixture
-def main(root, monkeypatch):
+def main(script, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    spec = importlib.util.spec_from_file_location("finetune_int8", root / SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+    return script(SCRIPT).main
 
 
 @pytest.mark.slow

@@ -1,18 +1,13 @@
 """The command `tools/benchmark.py`."""
 
-import importlib.util
 import json
 
 import pytest
 
 
 @pytest.fixture(scope="module")
-def benchmark(root):
-    path = root / "tools" / "benchmark.py"
-    spec = importlib.util.spec_from_file_location("benchmark", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def benchmark(script):
+    return script("tools/benchmark.py")
 
 
 class Fake:

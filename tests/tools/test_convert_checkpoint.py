@@ -1,29 +1,20 @@
 """The convert_checkpoint command."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 import recipe
 
-from distilpose_keras.cli import run
 from distilpose_keras.models.build import build_model, load_model
 from distilpose_keras.models.checkpoints import state_dict
 
-SCRIPT = "tools/convert_checkpoint.py"
-
 
 @pytest.fixture
-def convert(root, capsys):
-    """Run the command as its script does; return exit code, output and errors."""
-    spec = importlib.util.spec_from_file_location("command", root / SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def convert(command, capsys):
+    """Run the command; return exit code, output and errors."""
+    run = command("tools/convert_checkpoint.py")
 
-    def call(*args):
-        with pytest.raises(SystemExit) as info:
-            run(module.main, [str(arg) for arg in args])
-        return info.value.code, *capsys.readouterr()
+    def call(*arguments):
+        return run(*arguments), *capsys.readouterr()
 
     return call
 

@@ -1,48 +1,28 @@
 """tools/evaluate_coco.py: figures, JSON, and one line on mistakes."""
 
-import importlib.util
 import json
 
 import pytest
 
-from distilpose_keras import cli
 from distilpose_keras.data.coco import coco_paths, load_detections, load_people
 from distilpose_keras.evaluation import evaluate
-from distilpose_keras.models.build import build_model, load_model
+from distilpose_keras.models.build import load_model
 from distilpose_keras.scoring import FIGURES
 
 DETECTIONS = "person_detection_results/COCO_val2017_detections_AP_H_56_person.json"
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "student.keras"
-    build_model("demo_student", token_layers=1, stem_blocks=1).save(path)
-    return path
-
-
 @pytest.fixture
-def command(root):
-    """Run the command; return its exit code."""
-    location = root / "tools" / "evaluate_coco.py"
-    spec = importlib.util.spec_from_file_location("evaluate_command", location)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            cli.run(module.main, [str(a) for a in arguments])
-        return ended.value.code
-
-    return run
+def score(command):
+    return command("tools/evaluate_coco.py")
 
 
 def test_detector_boxes_give_the_librarys_figures(
-    command, model, coco_tiny, tmp_path, capsys
+    score, model, coco_tiny, tmp_path, capsys
 ):
     written = tmp_path / "figures.json"
     boxes = coco_tiny / DETECTIONS
-    code = command(
+    code = score(
         model, "--data", coco_tiny, "--boxes", boxes, "--flip", "--json", written
     )
     assert code == 0
@@ -59,9 +39,9 @@ def test_detector_boxes_give_the_librarys_figures(
     assert "68 annotated people are in images without a detection" in printed.err
 
 
-def test_ground_truth_boxes_and_a_limit(command, model, coco_tiny, tmp_path):
+def test_ground_truth_boxes_and_a_limit(score, model, coco_tiny, tmp_path):
     written = tmp_path / "figures.json"
-    assert command(model, "--data", coco_tiny, "--limit", 5, "--json", written) == 0
+    assert score(model, "--data", coco_tiny, "--limit", 5, "--json", written) == 0
     assert json.loads(written.read_text())["instances"] == 5
 
 
@@ -74,9 +54,9 @@ def test_ground_truth_boxes_and_a_limit(command, model, coco_tiny, tmp_path):
         (["MODEL", "--data", "COCO", "--boxes", "none.json"], "none.json"),
     ],
 )
-def test_mistakes_are_one_line(command, model, coco_tiny, capsys, arguments, complaint):
+def test_mistakes_are_one_line(score, model, coco_tiny, capsys, arguments, complaint):
     names = {"MODEL": model, "COCO": coco_tiny}
-    assert command(*(names.get(a, a) for a in arguments)) == 2
+    assert score(*(names.get(a, a) for a in arguments)) == 2
     lines = capsys.readouterr().err.strip().splitlines()
     assert lines[-1].startswith("error: ") and complaint in lines[-1]
     assert not any("Traceback" in line for line in lines)

@@ -1,37 +1,15 @@
 """tools/predict.py: pictures and COCO-format JSON, and one line on mistakes."""
 
-import importlib.util
 import json
 
 import cv2
 import numpy as np
 import pytest
 
-from distilpose_keras import cli
-from distilpose_keras.models.build import build_model
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "student.keras"
-    build_model("demo_student", token_layers=1, stem_blocks=1).save(path)
-    return path
-
 
 @pytest.fixture
-def predict(root):
-    """Run the command; return its exit code."""
-    location = root / "tools" / "predict.py"
-    spec = importlib.util.spec_from_file_location("predict_command", location)
-    command = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(command)
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            cli.run(command.main, [str(a) for a in arguments])
-        return ended.value.code
-
-    return run
+def predict(command):
+    return command("tools/predict.py")
 
 
 @pytest.fixture

@@ -1,26 +1,17 @@
 """The profile_model command."""
 
-import importlib.util
 import json
 
 import pytest
 
-from distilpose_keras.cli import run
-
-SCRIPT = "tools/profile_model.py"
-
 
 @pytest.fixture
-def profile(root, capsys):
-    """Run the command as its script does; return exit code, output and errors."""
-    spec = importlib.util.spec_from_file_location("command", root / SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def profile(command, capsys):
+    """Run the command; return exit code, output and errors."""
+    run = command("tools/profile_model.py")
 
-    def call(*args):
-        with pytest.raises(SystemExit) as info:
-            run(module.main, [str(arg) for arg in args])
-        return info.value.code, *capsys.readouterr()
+    def call(*arguments):
+        return run(*arguments), *capsys.readouterr()
 
     return call
 
