@@ -14,9 +14,11 @@ What changes, and why no output does:
 * The position code is first added to the patches alone, before they are joined to the
   keypoint tokens. The sigmas, which only training needs, are cut from the head.
 
-For integers, tokens are normalised twice. TFLite's int16 inverse square root is a table
-of few entries, wrong for variances that are small beside the largest. Whatever the
-first one gave, the second time all variances are near 1.
+For integers, tokens are normalised three times. Keypoint tokens are up to 500 times
+smaller than visual ones: their squares vanish in the 16 bits that both share, and
+TFLite's int16 inverse square root is a table of few entries, wrong for variances that
+are small beside the largest. The first norm makes the large tokens smaller, the second
+the small ones larger, both roughly; the third time all variances are near 1.
 """
 
 from contextlib import contextmanager
@@ -38,6 +40,8 @@ from distilpose_keras.models.layers import (
     sine_position_code,
 )
 
+NORMS_FOR_INTEGERS = 3
+
 
 def deploy(model, batch_size=None, *, for_integers=False):
     """Return the inference graph of a student: same outputs, fewer operations.
@@ -45,8 +49,8 @@ def deploy(model, batch_size=None, *, for_integers=False):
     Args:
         model: a student `PoseModel`.
         batch_size: None for any, or the one batch size that the graph accepts.
-        for_integers: normalise tokens twice, so that integers can. The epsilon of the
-            norms then counts for less: tokens of a variance near it are larger.
+        for_integers: normalise tokens three times, so that integers can. The epsilon
+            of the norms then counts for less: tokens of a variance near it are larger.
 
     Returns:
         A functional `keras.Model` from `image` (B, H, W, 3), float32 RGB 0..255, to a
@@ -63,7 +67,7 @@ def deploy(model, batch_size=None, *, for_integers=False):
             f"Received: {getattr(model, 'name', model)!r}"
         )
     with _float32_policy():
-        source = _Source(model, norms=2 if for_integers else 1)
+        source = _Source(model, norms=NORMS_FOR_INTEGERS if for_integers else 1)
         return _deployed_graph(source, config, batch_size)
 
 

@@ -131,7 +131,7 @@ def _token_outputs(quantized, student):
 
 
 def _stream(quantized, norm):
-    """Return the tokens that a norm reads; the first of two, NAME-1, does so."""
+    """Return the tokens that a norm reads; the first of several, NAME-1, does so."""
     return quantized.norm_inputs[f"{norm}-1"]
 
 

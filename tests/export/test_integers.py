@@ -96,25 +96,23 @@ def test_pixels_keep_their_values(content, ranges):
 
 def test_an_inverse_square_root_is_cut_where_its_table_begins(content, plan, ranges):
     inverses = [op.name for op in plan if op.kind == "RSQRT"]
-    assert len(inverses) == 2 * 7  # two for each norm
+    assert len(inverses) == 3 * 7  # three for each norm
     # The variance goes to 8 in 2^15 steps: its 128th is 1 / 32.
     for name in inverses:
         assert ranges[name] == (0, pytest.approx(2 * 32**0.5))
 
 
 def test_tokens_of_very_different_size_are_normalised(student, crops, tmp_path):
-    """In trained students visual tokens are much larger than keypoint tokens."""
+    """In trained students visual tokens are up to 500 times as large as the others."""
     model = build_model("demo_student")
     model.set_weights(student.get_weights())
-    tokens = model.get_layer("keypoint_head-tokenhead").tokens
-    tokens.assign(4 * tokens)
     patches = model.get_layer("keypoint_head-tokenhead-patch_to_embedding")
-    patches.kernel.assign(20 * patches.kernel)
+    patches.kernel.assign(100 * patches.kernel)
     quantizer = TFLiteQuantizer(model, "int8-full", crops)
     path = tmp_path / "student.tflite"
     path.write_bytes(quantizer.build(quantizer.plan))
     found, expected = (open_runtime(m).run(crops)["keypoints"] for m in (path, model))
-    assert np.abs(found - expected).mean() < 0.1 * expected.std()
+    assert np.abs(found - expected).mean() < 0.3 * expected.std()
 
 
 def test_a_sum_has_a_range_that_the_runtime_can_add_in(content, plan, tmp_path):

@@ -45,15 +45,15 @@ def test_deployed_students_predict_the_same(settings):
 
 def test_norms_for_integers_change_nothing_but_their_epsilon():
     model = with_recipe_weights(small(token_layers=2))
-    once, twice = (deploy(model, for_integers=value) for value in (False, True))
+    once, often = (deploy(model, for_integers=value) for value in (False, True))
     counts = [
         sum(isinstance(layer, CenteredNorm) for layer in graph.layers)
-        for graph in (once, twice)
+        for graph in (once, often)
     ]
-    assert counts == [5, 10]
+    assert counts == [5, 15]
     # Keypoint tokens of this model have variances near the epsilon.
     for key, expected in once(pictures(2)).items():
-        difference = np.array(twice(pictures(2))[key] - expected)
+        difference = np.array(often(pictures(2))[key] - expected)
         assert 0 < np.abs(difference).max() < 0.05 * np.ptp(expected)
 
 

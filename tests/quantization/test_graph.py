@@ -61,7 +61,7 @@ def test_every_operator_reads_rounded_values(deployed, ranges):
             assert {bits(x) for x in inputs} == {16}, operation.name
     norms, layers = 5, 2
     assert counts["Matmul"] == 2 * counts["Softmax"] == 2 * layers
-    assert counts["Rsqrt"] == counts["Square"] == counts["Mean"] == 2 * norms
+    assert counts["Rsqrt"] == counts["Square"] == counts["Mean"] == 3 * norms
     assert counts["FakeQuantizedDense"] == 6 * layers + 2
     assert counts["FakeQuantizedConv2D"] == 7
 
