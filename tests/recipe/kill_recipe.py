@@ -19,7 +19,7 @@ from distilpose_keras.recipe.settings import demo_recipe
 
 # Stage: what is there once it has begun.
 STAGES = {
-    "rendering": ".data-*/train2017/*.jpg",
+    "rendering": ".data.partial-*/train2017/*.jpg",
     "teacher": "training/teacher/checkpoints/*.json",
     "student": "training/student/checkpoints/*.json",
     "export": "student.onnx",
