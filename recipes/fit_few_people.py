@@ -63,6 +63,8 @@ def main(argv):
     """Run the command."""
     arguments = parse_arguments(argv)
     # Imported here: --help and a wrong flag answer at once.
+    import keras
+
     from distilpose_keras.data.coco import coco_paths, load_people
     from distilpose_keras.distillation.distiller import Distiller
     from distilpose_keras.distillation.heatmap_trainer import HeatmapTrainer
@@ -80,13 +82,23 @@ def main(argv):
             f"Received: {len(people)} in {people.annotation_file}"
         )
     out = arguments.out
-    if arguments.teacher:
-        teacher = load_model(arguments.teacher)
-    else:
-        teacher = seeded(arguments, build_model, arguments.teacher_model)
+
+    def build(name):
+        keras.utils.set_random_seed(arguments.seed)
+        return build_model(name, schema=people.schema)
+
+    def make_teacher():
+        if arguments.teacher:
+            return load_model(arguments.teacher)
+        return build(arguments.teacher_model)
+
+    # Known before the training too: whether the two go together.
+    Distiller(build(arguments.student), make_teacher())
+    teacher = make_teacher()
+    if not arguments.teacher:
         trainer, steps = HeatmapTrainer(teacher, sigma=2.0), arguments.teacher_steps
         fit(trainer, people, out / "teacher.keras", arguments, steps=steps)
-    student = seeded(arguments, build_model, arguments.student)
+    student = build(arguments.student)
     start_from(student, teacher)
     trainer, steps = Distiller(student, teacher), arguments.student_steps
     fit(trainer, people, out / "student.keras", arguments, steps=steps, rate_factor=0.5)
@@ -94,14 +106,6 @@ def main(argv):
     rows = verify(out / "student.keras", files, people, progress=True)
     write_json(out / "metrics.json", rows)
     print_rows(rows)
-
-
-def seeded(arguments, build, *args):
-    """Call with the random state of the run's seed."""
-    import keras
-
-    keras.utils.set_random_seed(arguments.seed)
-    return build(*args)
 
 
 def most_labelled(people, count):
@@ -112,23 +116,15 @@ def most_labelled(people, count):
 
 
 def start_from(student, teacher):
-    """Copy the weights that two models have in common, by name and shape.
-
-    Raises:
-        ValueError: if they have none in common.
-    """
+    """Copy the weights that two models have in common, by name and shape."""
 
     def name(weight):  # heads differ in their name, not in their parts
         return weight.path.replace("-tokenhead", "-tokenpose"), tuple(weight.shape)
 
     known = {name(weight): weight for weight in teacher.weights}
-    shared = [weight for weight in student.weights if name(weight) in known]
-    if not shared:
-        raise ValueError(
-            f"{student.name!r} and {teacher.name!r} have no weights in common"
-        )
-    for weight in shared:
-        weight.assign(known[name(weight)])
+    for weight in student.weights:
+        if name(weight) in known:
+            weight.assign(known[name(weight)])
 
 
 def fit(trainer, people, file, arguments, *, steps, rate_factor=1.0):

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
@@ -85,21 +84,12 @@ def test_a_student_starts_from_what_it_shares_with_its_teacher(recipe):
     assert own == OWN
 
 
-def test_models_without_common_weights_do_not_go_together(recipe):
-    student, teacher = (
-        build_model("demo_student"),
-        keras.Sequential([keras.Input((2,))]),
-    )
-    teacher.add(keras.layers.Dense(3))
-    with pytest.raises(ValueError, match="no weights in common"):
-        recipe.start_from(student, teacher)
-
-
 @pytest.mark.parametrize(
     "argument, message",
     [
         (["--people", "0"], "--people must be above 0. Received: 0"),
         (["--people", "4"], "at least 16 people. Received: 4 in"),
+        (["--people", "16", "--teacher-model", "demo_teacher"], "same input size"),
         (["--learning-rate", "-1"], "--learning-rate must be above 0"),
         (["--data", "nowhere"], "nowhere"),
     ],
