@@ -15,6 +15,7 @@ from distilpose_keras.training.replicas import (
     synchronize_batch_norm,
     variable_scope,
 )
+from distilpose_keras.training.tf_data import without_autotuning
 
 
 class PoseTrainer(keras.Model):
@@ -75,22 +76,38 @@ class PoseTrainer(keras.Model):
         """Return the outputs of the trained model."""
         return self.trained_model(self.prepare_images(images), training=training)
 
-    def fit(self, x=None, *args, validation_data=None, **kwargs):
+    def fit(
+        self,
+        x=None,
+        *args,
+        shuffle=True,
+        class_weight=None,
+        validation_data=None,
+        **kwargs,
+    ):
         """Train as `keras.Model.fit` does.
 
-        The batches of a `PyDataset` are made to split evenly among replicas, and the
-        process keeps memory that a step frees, see `keep_freed_memory`.
+        The batches of a `PyDataset` are made to split evenly among replicas and read
+        `without_autotuning`, and the process keeps memory that a step frees, see
+        `keep_freed_memory`.
         """
         keep_freed_memory()
-        replicas = replica_count(self)
-        x = split_evenly(x, replicas)
-        validation_data = split_evenly(validation_data, replicas)
-        return super().fit(x, *args, validation_data=validation_data, **kwargs)
+        return super().fit(
+            self._batches_of(x, shuffle=shuffle, class_weight=class_weight),
+            *args,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            validation_data=self._batches_of(validation_data),
+            **kwargs,
+        )
 
     def evaluate(self, x=None, *args, **kwargs):
         """Evaluate the loss and its terms as `keras.Model.evaluate` does."""
-        x = split_evenly(x, replica_count(self))
-        return super().evaluate(x, *args, **kwargs)
+        return super().evaluate(self._batches_of(x), *args, **kwargs)
+
+    def _batches_of(self, data, **options):
+        """What Keras is given in place of a data set."""
+        return without_autotuning(split_evenly(data, replica_count(self)), **options)
 
     def train_step(self, *args):
         """Train on one batch as `keras.Model.train_step` does."""
