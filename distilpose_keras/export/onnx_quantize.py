@@ -2,8 +2,9 @@
 
 Convolutions and additions of feature maps become static int8, written as
 QuantizeLinear and DequantizeLinear around them; linear maps multiply int8 weights with
-activations that are quantized as they come (MatMulInteger). Only operators of the
-standard domain; runtimes fuse them into their integer kernels.
+activations that are quantized as they come (MatMulInteger), and their output is not
+rounded. A convolution that cuts feature maps into patches becomes such a linear map.
+Only operators of the standard domain; runtimes fuse them into their integer kernels.
 """
 
 import numpy as np
@@ -50,20 +51,45 @@ def operators(proto):
 def selective(proto):
     """Choose int8 where it is fast and accurate: dict of `Operator` to precision.
 
-    A convolution of the image stays float32: its few channels gain nothing.
+    A convolution of the image and a linear map to the outputs stay float32: their few
+    channels gain nothing.
     """
-    constants = {tensor.name: tensor.dims for tensor in proto.graph.initializer}
+    links = Links(proto.graph)
     chosen = {}
-    for operator in operators(proto):
-        channels = constants.get(operator.origin, (0, CHANNELS_AT_A_TIME))[1:2]
+    for node, operator in zip(proto.graph.node, operators(proto), strict=True):
+        chosen[operator] = FLOAT
+        if operator.kind in ("Conv", "MatMul") and operator.weighted:
+            # Channels of (out, channels, h, w) and of (K, channels).
+            channels = links.constants[operator.origin].dims[1]
+            if channels < CHANNELS_AT_A_TIME:
+                continue
         if operator.kind in FEATURE_MAP_OPERATORS and operator.rank == 4:
-            few = operator.kind == "Conv" and channels[0] < CHANNELS_AT_A_TIME
-            chosen[operator] = FLOAT if few else INT8
+            chosen[operator] = DYNAMIC if _cuts_patches(node, links) else INT8
         elif operator.kind == "MatMul" and operator.weighted:
             chosen[operator] = DYNAMIC
-        else:
-            chosen[operator] = FLOAT
     return chosen
+
+
+def _cuts_patches(node, links):
+    """Whether a node is a convolution of patches side by side, the last one of maps."""
+    if node.op_type != "Conv":
+        return False
+    attributes = _attributes(node)
+    size = list(links.constants[node.input[1]].dims[2:])
+    return (
+        attributes.get("strides") == size
+        and not any(attributes.get("pads", ()))
+        and attributes.get("group", 1) == 1
+        and not any(
+            reader.op_type in FEATURE_MAP_OPERATORS | {"Relu"}
+            for reader in links.readers[node.output[0]]
+        )
+    )
+
+
+def _attributes(node):
+    """Attributes of a node by name."""
+    return {a.name: helper.get_attribute_value(a) for a in node.attribute}
 
 
 def weighted_layers(proto):
@@ -80,7 +106,7 @@ def weighted_layers(proto):
         weights = _outputs_first(numpy_helper.to_array(constants[node.input[1]]))
         window = None
         if operator.kind == "Conv":
-            attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+            attributes = _attributes(node)
             top, left, bottom, right = attributes.get("pads", (0, 0, 0, 0))
             window = (
                 tuple(weights.shape[1:3]),
@@ -148,9 +174,9 @@ def quantize(proto, precisions, ranges, rounded):
 
     Args:
         proto: ``ModelProto``; not changed.
-        precisions: dict of `Operator` to `FLOAT`, `DYNAMIC` (MatMul) or `INT8`
-            (feature-map operators), for all operators but ReLUs, which follow the
-            operator before them.
+        precisions: dict of `Operator` to `FLOAT`, `DYNAMIC` (MatMul, Conv of
+            patches) or `INT8` (feature-map operators), for all operators but ReLUs,
+            which follow the operator before them.
         ranges: dict of tensor name to `statistics.Range`, for feature maps.
         rounded: dict of the name of weights to int8 (out, K), where others are wanted
             than the nearest.
@@ -161,9 +187,20 @@ def quantize(proto, precisions, ranges, rounded):
     result = onnx.ModelProto()
     result.CopyFrom(proto)
     chosen = {operator.name: value for operator, value in precisions.items()}
-    _Writer(result.graph, chosen, _shared(proto, ranges), rounded).write()
+    ranges = _shared(proto, ranges)
+    _Writer(result.graph, _map_sizes(proto), chosen, ranges, rounded).write()
     drop_unused(result.graph)
     return result
+
+
+def _map_sizes(proto):
+    """(height, width) of the feature maps by name."""
+    inferred = onnx.shape_inference.infer_shapes(proto).graph
+    shapes = {
+        value.name: [axis.dim_value for axis in value.type.tensor_type.shape.dim]
+        for value in (*inferred.input, *inferred.value_info)
+    }
+    return {name: shape[2:] for name, shape in shapes.items() if len(shape) == 4}
 
 
 def _shared(proto, ranges):
@@ -178,9 +215,10 @@ def _shared(proto, ranges):
 class _Writer:
     """Rewrites one graph."""
 
-    def __init__(self, graph, precisions, ranges, rounded):
+    def __init__(self, graph, sizes, precisions, ranges, rounded):
         self.graph = graph
         self.links = Links(graph)
+        self.sizes = sizes
         self.precisions = precisions
         self.ranges = ranges
         self.rounded = rounded
@@ -214,6 +252,9 @@ class _Writer:
 
     def _emit(self, node, quantized):
         """Append a node, reading the quantized form of its inputs."""
+        if self.precisions.get(node.output[0]) == DYNAMIC:
+            self._emit_integer_product(node, quantized)
+            return
         copy = onnx.NodeProto()
         copy.CopyFrom(node)
         for i, name in enumerate(node.input):
@@ -221,10 +262,7 @@ class _Writer:
                 copy.input[i] = f"{name}/dequantized"
         if node.op_type == "Conv" and self._is_int8(node):
             self._quantize_weights(copy, self._scale(node.input[0])[0])
-        if self.precisions.get(node.output[0]) == DYNAMIC:
-            self._emit_integer_product(copy)
-        else:
-            self.nodes.append(copy)
+        self.nodes.append(copy)
 
     def _scale(self, name):
         """Scale and zero point of an activation as uint8."""
@@ -262,30 +300,85 @@ class _Writer:
         self._node("DequantizeLinear", [quantized, scale, zero], back, axis=0)
         return back
 
-    def _emit_integer_product(self, product):
-        """Append a MatMul of activations, quantized now, and int8 weights."""
-        x, weight = product.input
-        end = product.output[0]
-        weights, scales = self._round(weight)
-        weights = self._constant(f"{weight}/quantized", weights)
+    def _emit_integer_product(self, node, quantized):
+        """Append a MatMul, or Conv of patches, of integers; its output is float."""
+        x, weight, *bias = node.input
+        end = node.output[0]
+        rows, scales = self._round_rows(weight)
+        outputs = len(rows)
+        rows = self._constant(f"{weight}/quantized", rows.T)
         scales = self._constant(f"{weight}/scale", scales.astype(np.float32))
-        parts = [f"{x}/dynamic", f"{x}/dynamic_scale", f"{x}/dynamic_zero_point"]
+        x, scale, zero = self._integers(x, quantized)
+        patches = node.op_type == "Conv"
+        if patches:
+            x, grid = self._cut(x, node)
+        self._node("MatMulInteger", [x, rows, zero], f"{end}/integer")
+        self._node("Cast", [f"{end}/integer"], f"{end}/float", to=1)
+        self._node("Mul", [scale, scales], f"{end}/scales")
+        factors = [f"{end}/float", f"{end}/scales"]
+        if not patches:
+            self._node("Mul", factors, end)
+            return
+        self._node("Mul", factors, f"{end}/product")
+        tokens = f"{end}/product"
+        if bias:
+            tokens = f"{end}/sum"
+            self._node("Add", [f"{end}/product", bias[0]], tokens)
+        self._node("Transpose", [tokens], f"{end}/channels_first", perm=(0, 2, 1))
+        self._reshape(f"{end}/channels_first", end, (outputs, *grid))
+
+    def _cut(self, name, conv):
+        """Append what makes (B, rows * columns, h * w * C) of maps (B, C, H, W).
+
+        Returns:
+            the name of the patches, and (rows, columns).
+        """
+        height, width = self.sizes[conv.input[0]]
+        _, channels, h, w = self.links.constants[conv.input[1]].dims
+        grid = (height // h, width // w)
+        last = f"{name}/channels_last"
+        self._node("Transpose", [name], last, perm=(0, 2, 3, 1))
+        self._reshape(last, f"{name}/cut", (grid[0], h, grid[1], w * channels))
+        self._node(
+            "Transpose", [f"{name}/cut"], f"{name}/patches", perm=(0, 1, 3, 2, 4)
+        )
+        self._reshape(
+            f"{name}/patches", f"{name}/rows", (grid[0] * grid[1], h * w * channels)
+        )
+        return f"{name}/rows", grid
+
+    def _reshape(self, name, output, shape):
+        """Append a Reshape of all axes but the first."""
+        shape = self._constant(f"{output}/shape", np.array((0, *shape), np.int64))
+        self._node("Reshape", [name, shape], output)
+
+    def _integers(self, name, quantized):
+        """Names of an activation as uint8, its scale and its zero point."""
+        if name in quantized:
+            return [f"{name}/{part}" for part in ("quantized", "scale", "zero_point")]
+        parts = [
+            f"{name}/dynamic",
+            f"{name}/dynamic_scale",
+            f"{name}/dynamic_zero_point",
+        ]
         if not any(parts[0] in node.output for node in self.nodes):
             self.nodes.append(
-                helper.make_node("DynamicQuantizeLinear", [x], parts, name=parts[0])
+                helper.make_node("DynamicQuantizeLinear", [name], parts, name=parts[0])
             )
-        self._node("MatMulInteger", [parts[0], weights, parts[2]], f"{end}/integer")
-        self._node("Cast", [f"{end}/integer"], f"{end}/float", to=1)
-        self._node("Mul", [parts[1], scales], f"{end}/scales")
-        self._node("Mul", [f"{end}/float", f"{end}/scales"], end)
+        return parts
 
     def _round(self, name):
         """Weights as int8 in their own layout, and one scale per output."""
         array = self._array(name)
-        last = _outputs_first(array)
-        steps, scales = nearest(last.reshape(len(last), -1))
-        steps = self.rounded.get(name, steps).reshape(last.shape)
+        rows, scales = self._round_rows(name)
+        steps = rows.reshape(_outputs_first(array).shape)
         return steps.transpose(0, 3, 1, 2) if array.ndim == 4 else steps.T, scales
+
+    def _round_rows(self, name):
+        """Weights as int8 (out, K), channels last, and one scale per output."""
+        weights = _outputs_first(self._array(name))
+        steps, scales = nearest(weights.reshape(len(weights), -1))
+        return self.rounded.get(name, steps), scales
 
     def _node(self, kind, inputs, output, **attributes):
         name = f"{output}/{kind}"

@@ -44,8 +44,9 @@ WEIGHTED_OPERATORS = frozenset({"CONV_2D", "FULLY_CONNECTED"})
 def selective(content):
     """Choose int8 where it is fast and accurate: dict of `Operator` to precision.
 
-    A convolution of the image stays float32: it has three channels. One whose output
-    leaves the feature maps is dynamic: its output is not rounded.
+    A convolution of the image and a linear map to the outputs stay float32: their few
+    channels gain nothing. A convolution whose output leaves the feature maps is
+    dynamic: its output is not rounded.
     """
     model = read_model(content)
     found = operators(content)
@@ -54,7 +55,8 @@ def selective(content):
     chosen = dict.fromkeys(found, FLOAT)
     for op, operator in zip(model.subgraphs[0].operators, found, strict=True):
         if operator.kind == "FULLY_CONNECTED":
-            chosen[operator] = DYNAMIC
+            outputs = len(constant(model, op.inputs[1]))
+            chosen[operator] = DYNAMIC if outputs >= CHANNELS_AT_A_TIME else FLOAT
         elif operator.kind == "CONV_2D":
             channels = constant(model, op.inputs[1]).shape[-1]
             leaves = not any(

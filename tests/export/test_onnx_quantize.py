@@ -16,7 +16,7 @@ IMAGE = RNG.uniform(-1, 3, (1, 8, 6, 5)).astype("float32")
 KERNEL = RNG.normal(size=(4, 8, 3, 3)).astype("float32")
 BIAS = RNG.normal(size=4).astype("float32")
 TOKENS = RNG.uniform(-1, 3, (1, 7, 16)).astype("float32")
-WEIGHTS = RNG.normal(size=(16, 5)).astype("float32")
+WEIGHTS = RNG.normal(size=(16, 8)).astype("float32")
 
 
 def run(proto, image):
@@ -34,13 +34,13 @@ def convolution(kernel=KERNEL, image=IMAGE):
     return onnx_model([node], image=image.shape, outputs=outputs, constants=constants)
 
 
-def linear():
+def linear(weights=WEIGHTS):
     nodes = [make_node("MatMul", ["image", "weights"], ["keypoints"])]
     return onnx_model(
         nodes,
         image=TOKENS.shape,
-        outputs={"keypoints": (1, 7, 5)},
-        constants={"weights": WEIGHTS},
+        outputs={"keypoints": (1, 7, weights.shape[1])},
+        constants={"weights": weights},
     )
 
 
@@ -112,6 +112,70 @@ def test_a_linear_map_rounds_its_activations_as_they_come():
         np.testing.assert_allclose(
             run(quantized, tokens), expected, rtol=1e-3, atol=1e-3
         )
+
+
+@pytest.mark.parametrize("with_bias", [True, False])
+@pytest.mark.parametrize("source", ["map", "image"])
+def test_patches_become_a_linear_map_whose_output_is_not_rounded(source, with_bias):
+    maps = RNG.uniform(-1, 3, (2, 8, 6, 4)).astype("float32")
+    kernel = RNG.normal(size=(5, 8, 3, 2)).astype("float32")
+    bias = ["bias"] if with_bias else []
+    nodes = [
+        make_node("MaxPool", ["image"], ["map"], kernel_shape=[1, 1]),
+        make_node("Conv", [source, "kernel", *bias], ["keypoints"], strides=[3, 2]),
+    ]
+    proto = onnx_model(
+        nodes if source == "map" else nodes[1:],
+        image=maps.shape,
+        outputs={"keypoints": (2, 5, 2, 2)},
+        constants={"kernel": kernel, "bias": RNG.normal(size=5).astype("float32")},
+    )
+    plan = onnx_quantize.selective(proto)
+    assert list(plan.values())[-1] == DYNAMIC
+    ranges = dict.fromkeys(("image", "map"), Range(-1.5, 3.5, -9, 9))
+    quantized = onnx_quantize.quantize(proto, plan, ranges, {})
+    assert "MatMulInteger" in {node.op_type for node in quantized.graph.node}
+    low, high = (-1.5, 3.5) if source == "map" else (maps.min(), maps.max())
+    read = rounded(maps.astype("float64"), low, high)
+    scales = np.abs(kernel).max(axis=(1, 2, 3), keepdims=True) / 127
+    weights = np.rint(kernel / scales) * scales
+    patches = read.reshape(2, 8, 2, 3, 2, 2)
+    expected = np.einsum("bcihjw,ochw->boij", patches, weights)
+    if with_bias:
+        stored = {tensor.name: tensor for tensor in proto.graph.initializer}["bias"]
+        expected += onnx.numpy_helper.to_array(stored)[:, None, None]
+    np.testing.assert_allclose(run(quantized, maps), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "options, reader",
+    [
+        ({"strides": [2, 3]}, None),
+        ({"strides": [3, 2], "pads": [0, 1, 0, 1]}, None),
+        ({"strides": [3, 2]}, "Relu"),
+        ({"strides": [3, 2]}, "MaxPool"),
+    ],
+    ids=["overlapping", "padded", "with_relu", "read_as_a_map"],
+)
+def test_other_convolutions_are_not_taken_for_patches(options, reader):
+    kernel = np.ones((8, 8, 3, 2), "float32")
+    nodes = [make_node("Conv", ["image", "kernel"], ["keypoints"], **options)]
+    if reader:
+        nodes[0].output[0] = "map"
+        shape = {"kernel_shape": [1, 1]} if reader == "MaxPool" else {}
+        nodes.append(make_node(reader, ["map"], ["keypoints"], **shape))
+    proto = onnx_model(
+        nodes,
+        image=(1, 8, 12, 12),
+        outputs={"keypoints": (1, 8, None, None)},
+        constants={"kernel": kernel},
+    )
+    assert list(onnx_quantize.selective(proto).values())[0] == INT8
+
+
+def test_a_linear_map_to_few_outputs_stays_in_floating_point():
+    proto = linear(WEIGHTS[:, :7])
+    assert list(onnx_quantize.selective(proto).values()) == [FLOAT]
 
 
 def test_a_convolution_of_the_image_stays_in_floating_point():

@@ -117,3 +117,7 @@ def test_int8_is_chosen_for_convolutions_and_linear_maps(exported):
     assert convolutions[0] == ("backbone-conv1", FLOAT)
     assert convolutions[-1] == ("keypoint_head-tokenhead-patch_to_embedding", DYNAMIC)
     assert {value for _, value in convolutions[1:-1]} == {INT8}
+    maps = {op.label: v for op, v in chosen.items() if op.kind == "FULLY_CONNECTED"}
+    few = [label.split("-")[-1] for label, value in maps.items() if value == FLOAT]
+    # Two coordinates and one score for each keypoint.
+    assert few == ["keypoints", "scores"]
