@@ -50,7 +50,7 @@ def parse_arguments(argv):
     add("--learning-rate", type=float, default=1e-4, help="peak of a cosine, 1e-4")
     add(
         "--preset",
-        choices=("demo", "paper"),
+        choices=("demo", "none", "paper"),
         default="paper",
         help="augmentation that the student was trained with (default: paper)",
     )
@@ -122,12 +122,16 @@ def train(quantized, teacher, people, arguments):
     from distilpose_keras.quantization.finetune import finetune
     from distilpose_keras.recipe.settings import DEMO_AUGMENTATION
 
-    augmentation = DEMO_AUGMENTATION if arguments.preset == "demo" else {}
+    augmentation = {
+        "demo": Augmentation(**DEMO_AUGMENTATION),
+        "none": None,
+        "paper": Augmentation(),
+    }[arguments.preset]
     with PoseDataset(
         people,
         batch_size=min(arguments.batch_size, len(people)),
         input_size=quantized.pose_config.input_size,
-        augmentation=Augmentation(**augmentation),
+        augmentation=augmentation,
         seed=arguments.seed,
         image_dtype="uint8",
         workers=arguments.workers,

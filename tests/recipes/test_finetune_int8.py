@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
+from distilpose_keras.data.dataset import PoseDataset
 from distilpose_keras.data.synthetic import render_dataset
 from distilpose_keras.export.metadata import read_metadata
-from distilpose_keras.models.build import build_model
+from distilpose_keras.models.build import build_model, load_model
 
 SCRIPT = "recipes/finetune_int8.py"
 FILES = [
@@ -67,6 +68,31 @@ def test_one_command_leaves_files_and_their_figures(main, arguments, tmp_path):
         document = read_metadata(out / name)
         assert document["precision"] == row["precision"]
     assert rows[1]["bytes"] < 0.5 * rows[3]["bytes"]
+
+
+def test_without_augmentation_crops_are_as_their_boxes_say(
+    script, arguments, folder, monkeypatch
+):
+    trained_on = []
+
+    def record(student, teacher, batches, **_):
+        trained_on.extend(image for images, _ in batches for image in images)
+
+    monkeypatch.setattr("distilpose_keras.quantization.finetune.finetune", record)
+    recipe = script(SCRIPT)
+    parsed = recipe.parse_arguments(arguments("student", "teacher", "--preset", "none"))
+    student = load_model(folder / "student.keras")
+    people, _ = recipe.load_splits(parsed, student.pose_config.schema)
+    recipe.train(student, None, people, parsed)
+    with PoseDataset(
+        people,
+        batch_size=len(people),
+        input_size=student.pose_config.input_size,
+        augmentation=None,
+        image_dtype="uint8",
+    ) as plain:
+        expected = plain[0][0]
+    assert sorted(map(bytes, trained_on)) == sorted(map(bytes, expected))
 
 
 @pytest.mark.slow
