@@ -304,28 +304,28 @@ class _Writer:
         """Append a MatMul, or Conv of patches, of integers; its output is float."""
         x, weight, *bias = node.input
         end = node.output[0]
+        x, scale, zero = self._integers(x, quantized)
+        if node.op_type == "MatMul":
+            self._multiply(x, scale, zero, weight, end)
+            return
+        tokens, channels_first = f"{end}/tokens", f"{end}/channels_first"
+        x, grid = self._cut(x, node)
+        self._multiply(x, scale, zero, weight, tokens)
+        if bias:
+            self._node("Add", [tokens, bias[0]], f"{end}/biased")
+            tokens = f"{end}/biased"
+        self._node("Transpose", [tokens], channels_first, perm=(0, 2, 1))
+        self._reshape(channels_first, end, (-1, *grid))
+
+    def _multiply(self, x, scale, zero, weight, output):
+        """Append the product of uint8 rows with scale and zero, and int8 weights."""
         rows, scales = self._round_rows(weight)
-        outputs = len(rows)
         rows = self._constant(f"{weight}/quantized", rows.T)
         scales = self._constant(f"{weight}/scale", scales.astype(np.float32))
-        x, scale, zero = self._integers(x, quantized)
-        patches = node.op_type == "Conv"
-        if patches:
-            x, grid = self._cut(x, node)
-        self._node("MatMulInteger", [x, rows, zero], f"{end}/integer")
-        self._node("Cast", [f"{end}/integer"], f"{end}/float", to=1)
-        self._node("Mul", [scale, scales], f"{end}/scales")
-        factors = [f"{end}/float", f"{end}/scales"]
-        if not patches:
-            self._node("Mul", factors, end)
-            return
-        self._node("Mul", factors, f"{end}/product")
-        tokens = f"{end}/product"
-        if bias:
-            tokens = f"{end}/sum"
-            self._node("Add", [f"{end}/product", bias[0]], tokens)
-        self._node("Transpose", [tokens], f"{end}/channels_first", perm=(0, 2, 1))
-        self._reshape(f"{end}/channels_first", end, (outputs, *grid))
+        self._node("MatMulInteger", [x, rows, zero], f"{output}/integer")
+        self._node("Cast", [f"{output}/integer"], f"{output}/float", to=1)
+        self._node("Mul", [scale, scales], f"{output}/scales")
+        self._node("Mul", [f"{output}/float", f"{output}/scales"], output)
 
     def _cut(self, name, conv):
         """Append what makes (B, rows * columns, h * w * C) of maps (B, C, H, W).
