@@ -1,4 +1,4 @@
-"""Multiply-accumulates of exported files, counted on the graph in the file.
+"""Multiply-accumulates of exported files, product by product of the graph in the file.
 
 Norms and ReLUs are folded or fused there, so the papers' count is that of convolutions
 and linear maps alone.
@@ -6,6 +6,7 @@ and linear maps alone.
 
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 from distilpose_keras.profiling import Counts, Profile
 
@@ -33,17 +34,53 @@ ONNX_WEIGHT_INPUTS = {
 FORWARDING = ("DequantizeLinear", "QuantizeLinear", "Transpose", "Cast", "Identity")
 
 
+class Product(NamedTuple):
+    """Matrix products of one operator: (rows, depth) by (depth, columns).
+
+    A convolution is the product of what its kernel sees at each position.
+
+    Attributes:
+        count: how many of them.
+        rows: of the first factor.
+        depth: of the sum.
+        columns: of the second factor.
+        weighted: whether one factor is constant.
+    """
+
+    count: int
+    rows: int
+    depth: int
+    columns: int
+    weighted: bool
+
+    @property
+    def macs(self):
+        """Multiply-accumulates."""
+        return self.count * self.rows * self.depth * self.columns
+
+
+def file_products(path):
+    """List the matrix products of a ``.tflite`` or ``.onnx`` file for one image.
+
+    Raises:
+        ValueError: one line, if the file is missing or unreadable.
+    """
+    return _read(path)[0]
+
+
 def profile_file(path):
     """Profile an exported ``.tflite`` or ``.onnx`` file.
 
     Raises:
         ValueError: one line, if the file is missing or unreadable.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"no such model file: {path}")
-    reader = _profile_tflite if path.suffix == ".tflite" else _profile_onnx
-    counts, parameters, outputs = reader(path)
+    products, parameters, outputs = _read(path)
+    counts, path = Counts(), Path(path)
+    for product in products:
+        if product.weighted:
+            counts.linear += product.macs
+        else:
+            counts.attention += product.macs
     return Profile(
         model=path.name,
         trainable_params=None,
@@ -54,8 +91,16 @@ def profile_file(path):
     )
 
 
-def _profile_tflite(path):
-    """Counts, parameters and outputs of a TFLite file."""
+def _read(path):
+    """Products, parameters and outputs of a file."""
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"no such model file: {path}")
+    return (_read_tflite if path.suffix == ".tflite" else _read_onnx)(path)
+
+
+def _read_tflite(path):
+    """Products, parameters and outputs of a TFLite file."""
     from ai_edge_litert.schema_py_generated import BuiltinOperator, TensorType
 
     from distilpose_keras.export.tflite_file import read_model
@@ -66,13 +111,13 @@ def _profile_tflite(path):
         raise ValueError(f"{path}: {error}") from None
     graph = model.subgraphs[0]
     names = {v: k for k, v in vars(BuiltinOperator).items() if isinstance(v, int)}
-    counts, weights = Counts(), set()
+    products, weights = [], set()
     for operator in graph.operators:
         code = model.operatorCodes[operator.opcodeIndex]
         kind = names[max(code.builtinCode, code.deprecatedBuiltinCode)]
         inputs = [graph.tensors[i] for i in operator.inputs if i >= 0]
         output = graph.tensors[operator.outputs[0]]
-        _count_tflite(kind, inputs, output, operator.builtinOptions, counts)
+        products += _products_tflite(kind, inputs, output, operator.builtinOptions)
         if kind not in ("RESHAPE", "TRANSPOSE", "PAD", "STRIDED_SLICE", "MEAN"):
             weights.update(int(i) for i in operator.inputs if i >= 0)
     parameters = sum(
@@ -85,22 +130,27 @@ def _profile_tflite(path):
         graph.tensors[i].name.decode(): [int(s) for s in graph.tensors[i].shape]
         for i in graph.outputs
     }
-    return counts, int(parameters), dict(sorted(outputs.items()))
+    return products, int(parameters), dict(sorted(outputs.items()))
 
 
-def _count_tflite(kind, inputs, output, options, counts):
-    """Add the products of one TFLite operator."""
-    outputs = math.prod(output.shape.tolist())
+def _products_tflite(kind, inputs, output, options):
+    """The products of one TFLite operator."""
+    *leading, columns = output.shape.tolist()
     if kind in ("CONV_2D", "FULLY_CONNECTED"):  # weights (out, ..., in)
-        counts.linear += outputs * math.prod(inputs[1].shape.tolist()[1:])
-    elif kind == "DEPTHWISE_CONV_2D":  # weights (1, height, width, out)
-        counts.linear += outputs * math.prod(inputs[1].shape.tolist()[1:3])
-    elif kind == "BATCH_MATMUL":
-        counts.attention += outputs * int(inputs[0].shape[-2 if options.adjX else -1])
+        depth = math.prod(inputs[1].shape.tolist()[1:])
+        return [Product(1, math.prod(leading), depth, columns, True)]
+    if kind == "DEPTHWISE_CONV_2D":  # weights (1, height, width, out)
+        depth = math.prod(inputs[1].shape.tolist()[1:3])
+        return [Product(columns, math.prod(leading), depth, 1, True)]
+    if kind == "BATCH_MATMUL":
+        *batch, rows = leading
+        depth = int(inputs[0].shape[-2 if options.adjX else -1])
+        return [Product(math.prod(batch), rows, depth, columns, False)]
+    return []
 
 
-def _profile_onnx(path):
-    """Counts, parameters and outputs of an ONNX file."""
+def _read_onnx(path):
+    """Products, parameters and outputs of an ONNX file."""
     import onnx
 
     try:
@@ -121,28 +171,35 @@ def _profile_onnx(path):
     sizes = {t.name: math.prod(t.dims) for t in graph.initializer}
     shapes.update({t.name: list(t.dims) for t in graph.initializer})
     integers = {t.name for t in graph.initializer if t.data_type == t.INT64}
-    constant, weights, counts = set(sizes), set(), Counts()
+    constant, weights, products = set(sizes), set(), []
     for node in graph.node:
         if node.op_type in FORWARDING and node.input[0] in constant:
             constant.update(node.output)
-        _count_onnx(node, shapes, constant, counts)
+        products += _products_onnx(node, shapes, constant)
         places = ONNX_WEIGHT_INPUTS.get(node.op_type, range(len(node.input)))
         weights.update(node.input[i] for i in places if i < len(node.input))
     outputs = {value.name: shapes[value.name] for value in graph.output}
     parameters = sum(sizes[name] for name in (weights & set(sizes)) - integers)
-    return counts, parameters, dict(sorted(outputs.items()))
+    return products, parameters, dict(sorted(outputs.items()))
 
 
-def _count_onnx(node, shapes, constant, counts):
-    """Add the products of one ONNX node."""
+def _products_onnx(node, shapes, constant):
+    """The products of one ONNX node."""
     if node.op_type not in ONNX_PRODUCTS:
-        return
+        return []
     data, weights = (node.input[i] for i in ONNX_PRODUCTS[node.op_type])
-    outputs = math.prod(shapes[node.output[0]])
-    if "Conv" in node.op_type:
-        counts.linear += outputs * math.prod(shapes[weights][1:])
-    elif data in constant or weights in constant:
-        transposed = any(a.name == "transB" and a.i for a in node.attribute)
-        counts.linear += outputs * shapes[weights][1 if transposed else -2]
-    else:
-        counts.attention += outputs * shapes[data][-1]
+    output = shapes[node.output[0]]
+    if "Conv" in node.op_type:  # weights (out, in / groups, height, width)
+        groups = next((a.i for a in node.attribute if a.name == "group"), 1)
+        batch, channels, *size = output
+        depth = math.prod(shapes[weights][1:])
+        rows = batch * math.prod(size)
+        return [Product(groups, rows, depth, channels // groups, True)]
+    *batch, rows, columns = output
+    if data not in constant and weights not in constant:
+        return [Product(math.prod(batch), rows, shapes[data][-1], columns, False)]
+    transposed = any(a.name == "transB" and a.i for a in node.attribute)
+    depth = shapes[weights][1 if transposed else -2]
+    if len(shapes[weights]) == 2:  # the same for all of the batch
+        return [Product(1, math.prod(batch) * rows, depth, columns, True)]
+    return [Product(math.prod(batch), rows, depth, columns, True)]

@@ -5,6 +5,7 @@ import pytest
 
 from distilpose_keras.models.build import deploy
 from distilpose_keras.profiling import profile, profile_model
+from distilpose_keras.profiling_files import file_products
 from tests.models.small import pictures, small
 
 
@@ -51,6 +52,12 @@ def test_an_onnx_file_is_counted_as_by_hand(tmp_path):
     assert figures.gmacs == pytest.approx(total / 1e9, rel=1e-6)
     assert figures.gflops_paper == pytest.approx((total - attention) / 1e9, rel=1e-6)
     assert figures.total_params == 108 + 30 + 140 + 7
+    assert file_products(tmp_path / "tiny.onnx") == [
+        (1, 8 * 6, 27, 4, True),
+        (1, 4 * 8, 6, 5, True),
+        (4, 8, 5, 8, False),
+        (1, 8, 20, 7, True),
+    ]
     assert figures.trainable_params is None
     assert figures.outputs == {"keypoints": [8, 7], "similarity": [1, 4, 8, 8]}
 
@@ -89,6 +96,26 @@ def test_a_tflite_file_is_counted_as_by_hand(tmp_path):
     assert figures.gmacs == pytest.approx((depthwise + attention) / 1e9)
     assert figures.gflops_paper == pytest.approx(depthwise / 1e9)
     assert figures.outputs == {"map": [1, 8, 6, 3], "scores": [1, 4, 5]}
+    found = file_products(tmp_path / "tiny.tflite")
+    assert found == [(3, 8 * 6, 9, 1, True), (1, 4, 7, 5, False)]
+
+
+def test_groups_of_a_convolution_are_products_of_their_own(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    from onnx.helper import make_node
+
+    from tests.export.bare import onnx_model
+
+    node = make_node("Conv", ["image", "kernel"], ["map"], group=2, strides=[2, 2])
+    proto = onnx_model(
+        [node],
+        image=(1, 6, 8, 10),
+        outputs={"map": (1, 4, 4, 5)},
+        constants={"kernel": np.ones((4, 3, 2, 2), "float32")},
+    )
+    onnx.save(proto, tmp_path / "groups.onnx")
+    # Each output channel sees the 3 channels of its group, 2 by 2 pixels.
+    assert file_products(tmp_path / "groups.onnx") == [(2, 4 * 5, 3 * 4, 2, True)]
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ import distilpose_keras
 from distilpose_keras.benchmarks.profiles import profile
 from distilpose_keras.benchmarks.timing import interleave
 from distilpose_keras.export.metadata import read_metadata
-from distilpose_keras.profiling import profile as profile_costs
+from distilpose_keras.profiling_files import Product, file_products
 
 GEMM_SIZE = 1024
 BATCHES = (4, 16)
@@ -45,9 +45,11 @@ def run(args):
     The rows: this machine's float32 matrix product (``gflops``); one crop per file on
     one core, where ``ms`` is the median of the thread's processor time, which other
     programs disturb least, ``ratio`` is against the first file and ``gemm_ratio``
-    against the time that the file's multiply-accumulates (``gmacs``) would need as one
-    matrix product (both medians of the ratios within a round); more threads, by the
-    clock; larger batches of ONNX files on one thread, per crop; operators.
+    against the time that the file's multiply-accumulates (``gmacs``) would need at the
+    rate of that product, ``blas_ratio`` against the time that NumPy's BLAS needs
+    for the file's own matrix products and nothing else (all medians of the ratios
+    within a round); more threads, by the clock; larger batches of ONNX files on one
+    thread, per crop; operators.
 
     Args:
         args: namespace of `add_arguments`.
@@ -120,6 +122,26 @@ def open_call(file, *, threads=1, batch=1):
     return opener(file, crops, threads)
 
 
+def products_call(products):
+    """Return a function that computes matrix products one after the other."""
+    cases = [
+        (
+            product.count,
+            np.ones((product.rows, product.depth), np.float32),
+            np.ones((product.depth, product.columns), np.float32),
+            np.empty((product.rows, product.columns), np.float32),
+        )
+        for product in products
+    ]
+
+    def call():
+        for count, first, second, result in cases:
+            for _ in range(count):
+                np.matmul(first, second, out=result)
+
+    return call
+
+
 def _open_tflite(file, crops, threads):
     from ai_edge_litert.interpreter import Interpreter
 
@@ -145,24 +167,28 @@ def _open_onnx(file, crops, threads):
 
 
 def _single(files, rounds, advance):
-    """One crop, one core, next to a matrix product."""
-    square = np.ones((GEMM_SIZE, GEMM_SIZE), np.float32)
-    calls = [lambda: square @ square, *map(open_call, files)]
+    """One crop, one core, next to matrix products."""
+    square = [Product(1, GEMM_SIZE, GEMM_SIZE, GEMM_SIZE, True)]
+    of_files = [tuple(sorted(file_products(file))) for file in files]
+    products = list(dict.fromkeys(of_files))  # most files have the same
+    calls = [*map(products_call, [square, *products]), *map(open_call, files)]
     seconds = interleave(calls, rounds=rounds, clock=time.thread_time, advance=advance)
-    per_mac = seconds[:, :1] / GEMM_SIZE**3  # (rounds, 1)
+    per_mac = seconds[:, 0] / GEMM_SIZE**3  # (rounds,)
+    own_seconds = dict(zip(products, seconds.T[1:], strict=False))
+    file_seconds = seconds[:, 1 + len(products) :]
     rate = float(np.median(2e-9 / per_mac))
     rows = [{"matrix product": f"float32, {GEMM_SIZE} cubed", "gflops": round(rate, 1)}]
-    for file, spent in zip(files, seconds.T[1:], strict=True):
-        gmacs = profile_costs(file).gmacs
-        bound = spent[:, None] / (1e9 * gmacs * per_mac)
+    for file, own, spent in zip(files, of_files, file_seconds.T, strict=True):
+        macs = sum(product.macs for product in own)
         rows.append(
             {
                 "file": Path(file).name,
                 "precision": read_metadata(file)["precision"],
                 "ms": _ms(spent),
-                "ratio": _median(spent / seconds[:, 1]),
-                "gmacs": round(gmacs, 3),
-                "gemm_ratio": _median(bound),
+                "ratio": _median(spent / file_seconds[:, 0]),
+                "gmacs": round(macs / 1e9, 3),
+                "gemm_ratio": _median(spent / (macs * per_mac)),
+                "blas_ratio": _median(spent / own_seconds[own]),
             }
         )
     return rows

@@ -5,6 +5,7 @@ import argparse
 import pytest
 
 from distilpose_keras.benchmarks import latency
+from distilpose_keras.profiling_files import Product
 
 
 def arguments(*argv):
@@ -39,12 +40,26 @@ def test_rows_hold_medians_and_ratios(files):
         # Both clocks are processor time of one thread: the bound is its own.
         seconds = 2e-9 * demo_macs() / product["gflops"]
         assert row["gemm_ratio"] == pytest.approx(row["ms"] / 1e3 / seconds, rel=0.5)
+        assert row["blas_ratio"] > 0
     batches = [row["batch"] for row in others if "batch" in row]
     assert batches == [1, *latency.BATCHES]
     assert [row["threads"] for row in others if "threads" in row] == [1, 2] * 2
     shares = [row for row in others if "share" in row]
     assert {row["file"] for row in shares} == {"student.tflite", "student.onnx"}
     assert sum(row["share"] for row in shares) == pytest.approx(2, abs=0.05)
+
+
+def test_own_products_are_computed_as_often_as_the_file_does(monkeypatch):
+    shapes = []
+    monkeypatch.setattr(
+        latency.np,
+        "matmul",
+        lambda a, b, out: shapes.append((a.shape, b.shape, out.shape)),
+    )
+    products = [Product(2, 3, 4, 5, False), Product(1, 6, 7, 8, True)]
+    latency.products_call(products)()
+    attention, linear = ((3, 4), (4, 5), (3, 5)), ((6, 7), (7, 8), (6, 8))
+    assert shapes == [attention, attention, linear]
 
 
 def test_a_file_of_something_else_is_refused(tmp_path):
