@@ -54,7 +54,7 @@ def selective(proto):
     A convolution of the image and a linear map to the outputs stay float32: their few
     channels gain nothing.
     """
-    links = Links(proto.graph)
+    links, sizes = Links(proto.graph), _map_sizes(proto)
     chosen = {}
     for node, operator in zip(proto.graph.node, operators(proto), strict=True):
         chosen[operator] = FLOAT
@@ -64,22 +64,25 @@ def selective(proto):
             if channels < CHANNELS_AT_A_TIME:
                 continue
         if operator.kind in FEATURE_MAP_OPERATORS and operator.rank == 4:
-            chosen[operator] = DYNAMIC if _cuts_patches(node, links) else INT8
+            patches = _cuts_patches(node, links, sizes)
+            chosen[operator] = DYNAMIC if patches else INT8
         elif operator.kind == "MatMul" and operator.weighted:
             chosen[operator] = DYNAMIC
     return chosen
 
 
-def _cuts_patches(node, links):
-    """Whether a node is a convolution of patches side by side, the last one of maps."""
+def _cuts_patches(node, links, sizes):
+    """Whether a convolution cuts whole maps into patches that no other map reads."""
     if node.op_type != "Conv":
         return False
     attributes = _attributes(node)
-    size = list(links.constants[node.input[1]].dims[2:])
+    window = list(links.constants[node.input[1]].dims[2:])
+    size = sizes.get(node.input[0], (0, 0))
     return (
-        attributes.get("strides") == size
+        attributes.get("strides") == window
+        and all(n > 0 and n % step == 0 for n, step in zip(size, window, strict=True))
         and not any(attributes.get("pads", ()))
-        and attributes.get("group", 1) == 1
+        and {*attributes.get("dilations", ()), attributes.get("group", 1)} == {1}
         and not any(
             reader.op_type in FEATURE_MAP_OPERATORS | {"Relu"}
             for reader in links.readers[node.output[0]]
