@@ -73,13 +73,13 @@ class ONNXQuantizer:
 
     def __init__(self, model, precision, calibration, *, progress=None):
         """Convert and calibrate; the arguments are those of `TFLiteQuantizer`."""
-        from distilpose_keras.export import onnx_quantize
+        from distilpose_keras.export import onnx_plan
 
         self.model = model
         self.graph = tidy_onnx(model)
-        self.plan = onnx_quantize.selective(self.graph)
-        layers = onnx_quantize.weighted_layers(self.graph)
-        run = onnx_quantize.open_with_outputs(self.graph, layers)
+        self.plan = onnx_plan.selective(self.graph)
+        layers = onnx_plan.weighted_layers(self.graph)
+        run = onnx_plan.open_with_outputs(self.graph, layers)
         statistics = collect(run, calibration, layers, progress=progress)
         self._ranges = statistics.ranges
         self._rounded = _round(layers, statistics)
