@@ -14,7 +14,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """A parser whose errors are one line, as those of the library are."""
+    """A parser whose errors are one line, and whose help keeps its line breaks."""
+
+    def __init__(self, **kwargs):
+        """Take what argparse's parser takes."""
+        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(**kwargs)
 
     def error(self, message):
         """Report a wrong command line as a user's mistake."""

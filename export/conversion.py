@@ -1,6 +1,5 @@
 """What to_tflite.py and to_onnx.py share: options, calibration, what is printed."""
 
-import argparse
 from pathlib import Path
 
 from distilpose_keras import cli
@@ -11,7 +10,6 @@ def parse_arguments(argv, *, description, examples, precisions):
     parser = cli.ArgumentParser(
         description=description,
         epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("model", metavar="MODEL", help="trained student, a .keras file")
     parser.add_argument(

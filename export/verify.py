@@ -1,6 +1,5 @@
 """Measure exported files against the model they came from, each in its own runtime."""
 
-import argparse
 import sys
 
 from distilpose_keras import cli
@@ -24,7 +23,6 @@ def parse_arguments(argv):
     parser = cli.ArgumentParser(
         description=__doc__,
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("reference", metavar="REFERENCE.keras")
     parser.add_argument("files", nargs="+", metavar="FILE", help=".tflite or .onnx")

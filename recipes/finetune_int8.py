@@ -6,7 +6,6 @@ the student, its post-training int8-full file, the fine-tuned int8-full file, an
 fine-tuned weights in float32, which tell what is rounding and what is more training.
 """
 
-import argparse
 import os
 from pathlib import Path
 
@@ -38,7 +37,6 @@ def parse_arguments(argv):
     parser = cli.ArgumentParser(
         description=__doc__,
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("student", metavar="STUDENT.keras", help="trained student")

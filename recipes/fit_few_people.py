@@ -7,7 +7,6 @@ people that were fitted. They say nothing about other people; they tell whether 
 losses and schedules work together, and what each exported file loses.
 """
 
-import argparse
 from pathlib import Path
 
 from distilpose_keras import cli
@@ -28,7 +27,6 @@ def parse_arguments(argv):
     parser = cli.ArgumentParser(
         description=__doc__,
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("--data", required=True, metavar="DIR", help="data set in COCO's layout")

@@ -20,7 +20,6 @@ def standard_parser(description, examples, *, default_out, trained="student"):
     parser = cli.ArgumentParser(
         description=description,
         epilog="examples:\n" + "\n".join(f"  {line}" for line in examples),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument_group("data").add_argument
     add(

@@ -5,7 +5,6 @@ terms help; 5, sizes of student and teacher; 6, simulated heatmaps between convo
 networks; B, one sigma or two.
 """
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +24,6 @@ def parse_arguments(argv):
     parser = cli.ArgumentParser(
         description=__doc__,
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--table", choices=("4", "5", "6", "B"), required=True)
     parser.add_argument("--seeds", type=int, default=2, metavar="N", help="2")

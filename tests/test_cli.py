@@ -65,6 +65,13 @@ cli.run(main)
 
 
 @pytest.mark.slow
+def test_help_keeps_the_lines_of_its_examples(capsys):
+    parser = cli.ArgumentParser(epilog="examples:\n  one\n  two\n")
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--help"])
+    assert "examples:\n  one\n  two\n" in capsys.readouterr().out
+
+
 def test_tensorflow_says_nothing_before_the_error():
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, cwd=ROOT

@@ -1,6 +1,5 @@
 """Measure speed: of exported files, the input pipeline, training or evaluation."""
 
-import argparse
 import importlib
 import itertools
 
@@ -32,7 +31,6 @@ def parse_arguments(argv):
     parser = cli.ArgumentParser(
         description=__doc__,
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
     for kind, summary in KINDS.items():

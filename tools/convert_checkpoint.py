@@ -5,7 +5,6 @@ command stops with a list of what is missing, unread or of the wrong shape. File
 would run code when they are opened are refused.
 """
 
-import argparse
 from pathlib import Path
 
 from distilpose_keras.cli import ArgumentParser, run
@@ -23,7 +22,6 @@ def parse_args(argv):
     parser = ArgumentParser(
         description=__doc__,
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("checkpoint", help="a .pth, .npz or .safetensors file")
     parser.add_argument("--model", required=True, help="the model's name")

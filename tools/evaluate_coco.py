@@ -1,6 +1,5 @@
 """Score a model file by COCO's keypoint evaluation."""
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -27,7 +26,6 @@ def parse_arguments(argv):
     parser = cli.ArgumentParser(
         description=__doc__,
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("model", metavar="MODEL", help=".keras, .tflite or .onnx file")
     parser.add_argument("--data", required=True, metavar="DIR", help="COCO-layout data")

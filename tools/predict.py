@@ -5,7 +5,6 @@ result format, one entry per person: file_name, image_id, category_id, bbox, sco
 keypoints (x, y, score of each) and, for videos, frame.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -36,7 +35,6 @@ def parse_arguments(argv):
     parser = cli.ArgumentParser(
         description=__doc__,
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("model", metavar="MODEL", help=".keras, .tflite or .onnx file")
     parser.add_argument(

@@ -4,8 +4,6 @@ GMACs are true multiply-accumulates. "GFLOPs (paper)" is the count that the publ
 papers print, which leaves out the products of attention.
 """
 
-import argparse
-
 from distilpose_keras.cli import ArgumentParser, run
 
 EXAMPLES = """examples:
@@ -20,7 +18,6 @@ def parse_args(argv):
     parser = ArgumentParser(
         description=__doc__,
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "models",
