@@ -64,7 +64,6 @@ cli.run(main)
 """
 
 
-@pytest.mark.slow
 def test_help_keeps_the_lines_of_its_examples(capsys):
     parser = cli.ArgumentParser(epilog="examples:\n  one\n  two\n")
     with pytest.raises(SystemExit):
@@ -72,6 +71,7 @@ def test_help_keeps_the_lines_of_its_examples(capsys):
     assert "examples:\n  one\n  two\n" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_tensorflow_says_nothing_before_the_error():
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, cwd=ROOT
