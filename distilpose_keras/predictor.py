@@ -12,7 +12,7 @@ from distilpose_keras.data.codecs import (
     flip_keypoints,
 )
 from distilpose_keras.data.transforms import box_to_center_scale
-from distilpose_keras.runtimes import open_runtime
+from distilpose_keras.formats.runtimes import open_runtime
 
 
 @dataclass(frozen=True)

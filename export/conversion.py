@@ -48,8 +48,8 @@ def convert(arguments, suffix):
         suffix: that the file to write must have, ``.tflite`` or ``.onnx``.
     """
     _check(arguments, suffix)
-    from distilpose_keras.export.onnx import export_onnx
-    from distilpose_keras.export.tflite import export_tflite
+    from distilpose_keras.export.onnx.write import export_onnx
+    from distilpose_keras.export.tflite.write import export_tflite
     from distilpose_keras.models.build import load_model
 
     export = export_onnx if suffix == ".onnx" else export_tflite

@@ -145,8 +145,8 @@ def train(quantized, teacher, people, arguments):
 
 def export(student, quantized, crops, out):
     """Write the three files and return their paths."""
-    from distilpose_keras.export.tflite import export_tflite
-    from distilpose_keras.quantization.export import export_quantized
+    from distilpose_keras.export.tflite.write import export_tflite
+    from distilpose_keras.quantization.files import export_quantized
 
     files = [out / name for name in (POST_TRAINING, FINE_TUNED, FINE_TUNED_FLOAT)]
     export_tflite(

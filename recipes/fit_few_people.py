@@ -65,12 +65,12 @@ def main(argv):
 
     from distilpose_keras.data.coco import coco_paths, load_people
     from distilpose_keras.distillation.distiller import Distiller
-    from distilpose_keras.distillation.heatmap_trainer import HeatmapTrainer
     from distilpose_keras.export.calibration import MIN_CROPS
     from distilpose_keras.export.verify import print_rows, verify
     from distilpose_keras.files import write_json
     from distilpose_keras.models.build import build_model, load_model
     from distilpose_keras.recipe.stages import export_files
+    from distilpose_keras.training.heatmap_trainer import HeatmapTrainer
 
     people = load_people(*coco_paths(arguments.data, arguments.split))
     people = most_labelled(people, arguments.people)
@@ -133,9 +133,9 @@ def fit(trainer, people, file, arguments, *, steps, rate_factor=1.0):
     from distilpose_keras.data.dataset import PoseDataset
     from distilpose_keras.evaluation import evaluate
     from distilpose_keras.files import atomic_path
-    from distilpose_keras.training.memory import keep_freed_memory
     from distilpose_keras.training.optimizers import make_optimizer
     from distilpose_keras.training.schedules import WarmupCosine
+    from distilpose_keras.training.workarounds import keep_freed_memory
 
     model = trainer.trained_model
     with PoseDataset(

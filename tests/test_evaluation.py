@@ -18,11 +18,11 @@ from distilpose_keras.data.transforms import (
     transform_points,
 )
 from distilpose_keras.distillation.distiller import Distiller
-from distilpose_keras.distillation.heatmap_trainer import HeatmapTrainer
 from distilpose_keras.evaluation import FIGURES, PoseEvaluation, evaluate, pose_model
 from distilpose_keras.keypoints import COCO_17
 from distilpose_keras.models.build import build_model
 from distilpose_keras.predictor import PosePredictor
+from distilpose_keras.training.heatmap_trainer import HeatmapTrainer
 
 SIZE = (128, 96)
 # As small as a token model gets: what takes time here is compiling it.

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from distilpose_keras.data.synthetic import render_dataset
 from distilpose_keras.models.build import build_model
+from distilpose_keras.synthetic import render_dataset
 
 
 @pytest.fixture

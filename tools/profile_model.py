@@ -69,7 +69,7 @@ def main(argv):
 
     from distilpose_keras.files import write_json
     from distilpose_keras.models.configs import MODELS
-    from distilpose_keras.profiling import markdown_table, profile
+    from distilpose_keras.profiling.model import markdown_table, profile
 
     names = args.models or list(MODELS)
     profiles = [profile(n) for n in track(names, "profiling", transient=True)]

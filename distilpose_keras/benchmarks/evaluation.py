@@ -9,12 +9,12 @@ from rich.progress import Progress
 
 from distilpose_keras.crops import crop_batches
 from distilpose_keras.data.coco import coco_paths, load_people
-from distilpose_keras.data.synthetic import render_dataset
 from distilpose_keras.evaluation import predict_people
 from distilpose_keras.models.build import build_model
 from distilpose_keras.models.configs import MODELS
 from distilpose_keras.predictor import PosePredictor
 from distilpose_keras.scoring import read_ground_truth, score_coco, select_poses
+from distilpose_keras.synthetic import render_dataset
 
 SYNTHETIC_IMAGES = 60
 # A detector for COCO finds about ten boxes per annotated person.

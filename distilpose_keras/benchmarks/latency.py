@@ -17,10 +17,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 import distilpose_keras
-from distilpose_keras.benchmarks.profiles import profile
-from distilpose_keras.benchmarks.timing import interleave
-from distilpose_keras.export.metadata import read_metadata
-from distilpose_keras.profiling_files import Product, file_products
+from distilpose_keras.benchmarks.operators import profile
+from distilpose_keras.formats.metadata import read_metadata
+from distilpose_keras.profiling.files import Product, file_products
+from distilpose_keras.timing import interleave
 
 GEMM_SIZE = 1024
 BATCHES = (4, 16)

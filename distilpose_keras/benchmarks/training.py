@@ -13,9 +13,9 @@ import tempfile
 from pathlib import Path
 
 import distilpose_keras
-from distilpose_keras.data.synthetic import render_dataset
 from distilpose_keras.models.configs import MODELS
 from distilpose_keras.recipe.settings import demo_recipe, paper_recipe
+from distilpose_keras.synthetic import render_dataset
 
 BACKENDS = ("tensorflow", "jax", "torch")
 SYNTHETIC_IMAGES = 100

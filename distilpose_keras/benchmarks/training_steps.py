@@ -12,15 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from distilpose_keras.benchmarks.data import repeat_people
-from distilpose_keras.data.coco import coco_paths, load_people
-from distilpose_keras.data.dataset import PoseDataset
-from distilpose_keras.distillation.distiller import Distiller
-from distilpose_keras.models.build import build_model
-from distilpose_keras.models.configs import MODELS
-from distilpose_keras.profiling import profile_model
-from distilpose_keras.training.optimizers import make_optimizer
-from distilpose_keras.training.precision import precision
-from distilpose_keras.training.step_parts import (
+from distilpose_keras.benchmarks.step_parts import (
     FORWARD,
     GRADIENTS,
     TEACHER,
@@ -28,6 +20,14 @@ from distilpose_keras.training.step_parts import (
     matrix_product,
     step_parts,
 )
+from distilpose_keras.data.coco import coco_paths, load_people
+from distilpose_keras.data.dataset import PoseDataset
+from distilpose_keras.distillation.distiller import Distiller
+from distilpose_keras.models.build import build_model
+from distilpose_keras.models.configs import MODELS
+from distilpose_keras.profiling.model import profile_model
+from distilpose_keras.training.optimizers import make_optimizer
+from distilpose_keras.training.precision import precision
 
 LEARNING_RATE = 1e-6  # a step costs the same, and the weights stay near their start
 MATRIX_SIZES = {"cpu": 1024, "gpu": 8192}

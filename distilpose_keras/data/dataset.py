@@ -12,7 +12,7 @@ from distilpose_keras.data.epoch_plan import plan_epoch
 from distilpose_keras.data.images import ImageError
 from distilpose_keras.data.samples import SampleLoader
 from distilpose_keras.data.transforms import Augmentation
-from distilpose_keras.models.images import IMAGE_MEAN, IMAGE_STD
+from distilpose_keras.pixels import IMAGE_MEAN, IMAGE_STD
 
 CACHE_BYTES = 256 << 20  # decoded pictures held by all workers together, at most
 AHEAD = 256  # people prepared ahead of use, at least two batches

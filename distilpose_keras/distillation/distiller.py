@@ -2,8 +2,8 @@
 
 import keras
 
-from distilpose_keras.distillation import losses
-from distilpose_keras.distillation.trainer import PoseTrainer
+from distilpose_keras.losses import distilpose as losses
+from distilpose_keras.training.trainer import PoseTrainer, output_shapes
 
 # Paper, section 4.1.2, and the published configuration.
 REGRESSION_WEIGHT = 1.0
@@ -223,17 +223,6 @@ def _active_terms(weights, *, has_teacher):
             f"Received: teacher={has_teacher}, weights={weights}"
         )
     return active
-
-
-def output_shapes(model):
-    """Return {name: shape without the batch} of a functional model's outputs."""
-    outputs = model.output
-    if not isinstance(outputs, dict):
-        raise ValueError(
-            f"{model.name!r} must return a dict of named outputs. "
-            f"Received: {type(outputs).__name__}"
-        )
-    return {name: tuple(tensor.shape[1:]) for name, tensor in outputs.items()}
 
 
 def _check_outputs(model, role, active, needed_by_term):

@@ -1,8 +1,8 @@
 """Integers for every operator: which compute in 16 bits, and with which ranges."""
 
 from distilpose_keras.export.precision import INT8, INT16
-from distilpose_keras.export.tflite_file import read_model
-from distilpose_keras.export.tflite_graph import kinds, operators
+from distilpose_keras.export.tflite.graph import kinds, operators
+from distilpose_keras.formats.tflite_file import read_model
 
 # Operators of layer-norms and of the residual stream, and those that pass it on: values
 # that span orders of magnitude, which 8 bits do not.

@@ -7,16 +7,16 @@ operator's precision is exchanged for where it costs too much accuracy.
 
 from rich.progress import Progress
 
-from distilpose_keras.export import tflite_graph
 from distilpose_keras.export.calibration import check_crops
 from distilpose_keras.export.convert import float_onnx, float_tflite
 from distilpose_keras.export.integers import integer_plan, planned_ranges
-from distilpose_keras.export.metadata import describe, embed_onnx
 from distilpose_keras.export.precision import DYNAMIC, FLOAT, INT8, INT16
 from distilpose_keras.export.rounding import compensated
 from distilpose_keras.export.statistics import collect
-from distilpose_keras.export.tflite_file import embed, name_inputs_and_outputs
-from distilpose_keras.export.tflite_quantize import quantize, selective
+from distilpose_keras.export.tflite import graph as tflite_graph
+from distilpose_keras.export.tflite.quantize import quantize, selective
+from distilpose_keras.formats.metadata import describe, embed_onnx
+from distilpose_keras.formats.tflite_file import embed, name_inputs_and_outputs
 
 
 class TFLiteQuantizer:
@@ -73,7 +73,7 @@ class ONNXQuantizer:
 
     def __init__(self, model, precision, calibration, *, progress=None):
         """Convert and calibrate; the arguments are those of `TFLiteQuantizer`."""
-        from distilpose_keras.export import onnx_plan
+        from distilpose_keras.export.onnx import plan as onnx_plan
 
         self.model = model
         self.graph = tidy_onnx(model)
@@ -90,7 +90,7 @@ class ONNXQuantizer:
 
     def build(self, plan):
         """Return the bytes of the file that computes each operator as planned."""
-        from distilpose_keras.export import onnx_quantize
+        from distilpose_keras.export.onnx import quantize as onnx_quantize
 
         proto = onnx_quantize.quantize(self.graph, plan, self._ranges, self._rounded)
         return finish_onnx(proto, self.model, self.precision)
@@ -130,7 +130,7 @@ def tidy_onnx(model):
     """Convert a student to a float32 ``ModelProto`` in its final form."""
     import onnx
 
-    from distilpose_keras.export.onnx_graph import tidy
+    from distilpose_keras.export.onnx.graph import tidy
 
     proto = onnx.load_from_string(float_onnx(model))
     tidy(proto)

@@ -6,9 +6,9 @@ only after this check.
 
 import numpy as np
 
-from distilpose_keras.export.metadata import read_metadata, write_sidecar
 from distilpose_keras.files import atomic_path
-from distilpose_keras.runtimes import open_runtime
+from distilpose_keras.formats.metadata import read_metadata, write_sidecar
+from distilpose_keras.formats.runtimes import open_runtime
 
 # Largest mean difference to the model, in units of the crop and of the scores (which
 # are of order 1). Float files only round; int8 files of useful models stay far below.

@@ -17,7 +17,7 @@ from distilpose_keras.export.precision import FLOAT
 from distilpose_keras.export.quantizers import ONNXQuantizer, TFLiteQuantizer, calibrate
 from distilpose_keras.export.reproduce import write_checked
 from distilpose_keras.files import write_json
-from distilpose_keras.runtimes import open_runtime
+from distilpose_keras.formats.runtimes import open_runtime
 
 SENSITIVITY_CROPS = 16
 

@@ -6,9 +6,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from distilpose_keras.benchmarks.timing import interleave
 from distilpose_keras.evaluation import evaluate
 from distilpose_keras.predictor import PosePredictor
+from distilpose_keras.timing import interleave
 
 LATENCY_ROUNDS = 30
 MIN_WIDTH = 120

@@ -10,8 +10,8 @@ from distilpose_keras.models.backbones import backbone
 from distilpose_keras.models.configs import MODELS, ModelConfig
 from distilpose_keras.models.deploy import deploy
 from distilpose_keras.models.heads import head
-from distilpose_keras.models.images import normalize_images
 from distilpose_keras.models.layers import PACKAGE
+from distilpose_keras.pixels import normalize_images
 
 __all__ = ["PoseModel", "build_model", "deploy", "load_model", "normalize_images"]
 

@@ -28,7 +28,6 @@ import numpy as np
 from keras import layers, ops
 
 from distilpose_keras.models.backbones import backbone
-from distilpose_keras.models.images import IMAGE_MEAN, IMAGE_STD
 from distilpose_keras.models.layers import (
     EPSILON,
     PACKAGE,
@@ -39,6 +38,7 @@ from distilpose_keras.models.layers import (
     pad_for,
     sine_position_code,
 )
+from distilpose_keras.pixels import IMAGE_MEAN, IMAGE_STD
 
 NORMS_FOR_INTEGERS = 3
 

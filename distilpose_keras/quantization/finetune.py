@@ -1,10 +1,11 @@
 """Fine-tuning of a fake-quantized student under its teacher."""
 
-from distilpose_keras.distillation.distiller import Distiller, output_shapes
+from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.quantization.student import check_distillable
 from distilpose_keras.training.callbacks import StopOnNonFiniteLoss
 from distilpose_keras.training.optimizers import make_optimizer
 from distilpose_keras.training.schedules import WarmupCosine
+from distilpose_keras.training.trainer import output_shapes
 
 LEARNING_RATE = 1e-4
 # The last part of the epochs trains on ranges that no longer move.

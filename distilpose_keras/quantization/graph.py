@@ -23,7 +23,7 @@ from distilpose_keras.quantization.layers import (
     FakeQuantizedConv2D,
     FakeQuantizedDense,
 )
-from distilpose_keras.quantization.quantizers import BITS, PROBABILITY_RANGE
+from distilpose_keras.quantization.tfmot import BITS, PROBABILITY_RANGE
 
 WIDE_BITS = 16
 # TFLite's name of the operations that may be wide.

@@ -6,7 +6,7 @@ from keras import layers, ops
 
 from distilpose_keras.export.integers import symmetric_range
 from distilpose_keras.models.layers import PACKAGE
-from distilpose_keras.quantization.quantizers import (
+from distilpose_keras.quantization.tfmot import (
     BITS,
     activation_quantizer,
     build_quantizer,

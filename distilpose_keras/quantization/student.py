@@ -7,8 +7,8 @@ from keras import layers, ops
 from distilpose_keras.export.calibration import check_crops
 from distilpose_keras.export.convert import check_student
 from distilpose_keras.models.deploy import CenteredNorm, deploy
-from distilpose_keras.models.images import IMAGE_MEAN, IMAGE_STD
 from distilpose_keras.models.layers import attend, gelu
+from distilpose_keras.pixels import IMAGE_MEAN, IMAGE_STD
 from distilpose_keras.quantization.graph import FakeQuantizedGraph, operation_ranges
 from distilpose_keras.quantization.layers import FakeQuantize
 

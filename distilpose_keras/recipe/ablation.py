@@ -8,9 +8,9 @@ import numpy as np
 from distilpose_keras.data.dataset import PoseDataset
 from distilpose_keras.data.transforms import Augmentation
 from distilpose_keras.distillation.distiller import Distiller
-from distilpose_keras.distillation.heatmap_trainer import HeatmapTrainer
 from distilpose_keras.evaluation import evaluate, pose_model
 from distilpose_keras.models.build import build_model
+from distilpose_keras.training.heatmap_trainer import HeatmapTrainer
 from distilpose_keras.training.optimizers import make_optimizer
 from distilpose_keras.training.schedules import cosine_schedule
 

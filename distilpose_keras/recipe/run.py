@@ -8,14 +8,13 @@ from pathlib import Path
 import keras
 
 from distilpose_keras.distillation.distiller import Distiller
-from distilpose_keras.distillation.heatmap_trainer import HeatmapTrainer
 from distilpose_keras.evaluation import evaluate
 from distilpose_keras.export.verify import verify
 from distilpose_keras.files import atomic_path, write_json
 from distilpose_keras.models.build import build_model, load_model
 from distilpose_keras.models.checkpoints import init_backbone_from
 from distilpose_keras.predictor import PosePredictor
-from distilpose_keras.profiling import profile
+from distilpose_keras.profiling.model import profile
 from distilpose_keras.recipe.stages import (
     export_files,
     load_splits,
@@ -30,9 +29,10 @@ from distilpose_keras.report.panels import (
     heatmap_panels,
     prediction_panels,
 )
+from distilpose_keras.training.heatmap_trainer import HeatmapTrainer
 from distilpose_keras.training.precision import precision
 from distilpose_keras.training.processes import Processes
-from distilpose_keras.training.run import check_run, open_run
+from distilpose_keras.training.run_record import check_run, open_run
 from distilpose_keras.training.strategies import strategy_scope
 
 SHOWN = 6  # people or images in each gallery of the report

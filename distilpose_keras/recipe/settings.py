@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from distilpose_keras.data.synthetic.casting import UPRIGHT
+from distilpose_keras.synthetic.casting import UPRIGHT
 
 
 @dataclass(frozen=True)

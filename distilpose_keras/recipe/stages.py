@@ -4,15 +4,15 @@ import sys
 
 from distilpose_keras.data.coco import coco_paths, load_people
 from distilpose_keras.data.dataset import PoseDataset
-from distilpose_keras.data.synthetic import render_dataset
 from distilpose_keras.data.transforms import Augmentation
 from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.evaluation import PoseEvaluation, pose_model
 from distilpose_keras.export.calibration import calibration_crops
-from distilpose_keras.export.onnx import export_onnx
+from distilpose_keras.export.onnx.write import export_onnx
 from distilpose_keras.export.reproduce import ExportError
-from distilpose_keras.export.tflite import export_tflite
+from distilpose_keras.export.tflite.write import export_tflite
 from distilpose_keras.files import atomic_path
+from distilpose_keras.synthetic import render_dataset
 from distilpose_keras.training.local_copy import OnLocalCopy
 from distilpose_keras.training.loop import train
 from distilpose_keras.training.optimizers import make_optimizer

@@ -11,7 +11,6 @@ from distilpose_keras.data.transforms import (
     box_to_center_scale,
     transform_points,
 )
-from distilpose_keras.distillation.losses import simulated_heatmaps
 from distilpose_keras.drawing import (
     add_caption,
     draw_poses,
@@ -19,6 +18,7 @@ from distilpose_keras.drawing import (
     score_colors,
     side_by_side,
 )
+from distilpose_keras.losses.distilpose import simulated_heatmaps
 from distilpose_keras.models.build import normalize_images
 
 PICTURE_HEIGHT = 320

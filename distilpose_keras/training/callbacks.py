@@ -4,8 +4,8 @@ import keras
 import numpy as np
 
 from distilpose_keras.files import atomic_path
-from distilpose_keras.training.checkpoints import Position, save_checkpoint
 from distilpose_keras.training.ema import averaged_weights
+from distilpose_keras.training.resume import Position, save_checkpoint
 
 CHECK_EVERY = 20  # steps between looks at the loss: each makes the host wait
 

@@ -13,14 +13,14 @@ from distilpose_keras.training.callbacks import (
     StopOnNonFiniteLoss,
     TrainingCheckpoint,
 )
-from distilpose_keras.training.checkpoints import (
+from distilpose_keras.training.ema import has_averages, swap_in_averages
+from distilpose_keras.training.logs import CsvLog, TensorBoardLog
+from distilpose_keras.training.replicas import is_chief, variable_scope
+from distilpose_keras.training.resume import (
     Position,
     checkpoint_files,
     restore_checkpoint,
 )
-from distilpose_keras.training.ema import has_averages, swap_in_averages
-from distilpose_keras.training.logs import CsvLog, TensorBoardLog
-from distilpose_keras.training.replicas import is_chief, variable_scope
 
 CHECKPOINTS = "checkpoints"
 LOG = "log.csv"

@@ -8,8 +8,8 @@ def files(tmp_path_factory):
     """A demo student as float32 TFLite and ONNX files."""
     import keras
 
-    from distilpose_keras.export.onnx import export_onnx
-    from distilpose_keras.export.tflite import export_tflite
+    from distilpose_keras.export.onnx.write import export_onnx
+    from distilpose_keras.export.tflite.write import export_tflite
     from distilpose_keras.models.build import build_model
 
     keras.utils.set_random_seed(0)
@@ -23,7 +23,7 @@ def files(tmp_path_factory):
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
     """The folder of a small rendered data set."""
-    from distilpose_keras.data.synthetic import render_dataset
+    from distilpose_keras.synthetic import render_dataset
 
     folder = tmp_path_factory.mktemp("people") / "data"
     return str(render_dataset(folder, train_images=4, val_images=1, workers=1))

@@ -7,7 +7,7 @@ import pytest
 
 from distilpose_keras.benchmarks import evaluation
 from distilpose_keras.data.coco import coco_paths, load_people
-from distilpose_keras.data.synthetic import render_dataset
+from distilpose_keras.synthetic import render_dataset
 
 
 def arguments(*given):

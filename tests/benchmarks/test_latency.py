@@ -5,7 +5,7 @@ import argparse
 import pytest
 
 from distilpose_keras.benchmarks import latency
-from distilpose_keras.profiling_files import Product
+from distilpose_keras.profiling.files import Product
 
 
 def arguments(*argv):

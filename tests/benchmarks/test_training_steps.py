@@ -7,9 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from distilpose_keras.benchmarks import training_steps
-from distilpose_keras.profiling import profile
-from distilpose_keras.training import step_parts
+from distilpose_keras.benchmarks import step_parts, training_steps
+from distilpose_keras.profiling.model import profile
 
 PARTS = ["input", "teacher forward", "student forward", "optimizer update"]
 

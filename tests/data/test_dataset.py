@@ -14,7 +14,7 @@ from distilpose_keras.data.coco import load_people
 from distilpose_keras.data.dataset import PoseDataset
 from distilpose_keras.data.images import ImageError
 from distilpose_keras.data.transforms import Augmentation
-from distilpose_keras.models.images import normalize_images
+from distilpose_keras.pixels import normalize_images
 
 from .conftest import SIZE, annotation, coco_document, workers_of
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tiny_pose
 
-from distilpose_keras.distillation import losses
 from distilpose_keras.distillation.distiller import Distiller
-from distilpose_keras.models.images import normalize_images
+from distilpose_keras.losses import distilpose as losses
+from distilpose_keras.pixels import normalize_images
 
 ONES = dict.fromkeys(
     (

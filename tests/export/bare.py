@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 from ai_edge_litert import schema_py_generated as schema
 
-from distilpose_keras.export.tflite_file import pack_model
+from distilpose_keras.formats.tflite_file import pack_model
 
 
 def tflite(shapes, operators, *, constants=None, outputs, signature=None):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from distilpose_keras.export.metadata import read_metadata
+from distilpose_keras.formats.metadata import read_metadata
 
 
 @pytest.fixture(scope="module")

@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from distilpose_keras.export import integers, tflite_quantize
+from distilpose_keras.export import integers
 from distilpose_keras.export.convert import float_tflite
 from distilpose_keras.export.precision import INT8, INT16
 from distilpose_keras.export.quantizers import TFLiteQuantizer
 from distilpose_keras.export.statistics import Range
-from distilpose_keras.export.tflite_file import read_model
-from distilpose_keras.export.tflite_graph import squares_as_products
+from distilpose_keras.export.tflite import quantize as tflite_quantize
+from distilpose_keras.export.tflite.graph import squares_as_products
+from distilpose_keras.formats.runtimes import open_runtime
+from distilpose_keras.formats.tflite_file import read_model
 from distilpose_keras.models.build import build_model
-from distilpose_keras.runtimes import open_runtime
 
 SEEN = Range(low=-1.0, high=2.0, lowest=-3.0, highest=4.0)
 SYMMETRIC = (-2.0 * 128 / 127, 2.0)  # of 8 bits, with zero at the step 0

@@ -9,7 +9,7 @@ from distilpose_keras.export.quantizers import (
     TFLiteQuantizer,
     calibrate,
 )
-from distilpose_keras.runtimes import open_runtime
+from distilpose_keras.formats.runtimes import open_runtime
 
 CONV = Operator("conv", "CONV_2D", 4, True)
 ADD = Operator("add", "ADD", 4, False)

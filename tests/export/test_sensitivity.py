@@ -8,12 +8,12 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from distilpose_keras.export import sensitivity
-from distilpose_keras.export.metadata import read_metadata
-from distilpose_keras.export.onnx import tidy_onnx
+from distilpose_keras.export.onnx.write import tidy_onnx
 from distilpose_keras.export.precision import DYNAMIC, FLOAT, INT8, INT16, Operator
 from distilpose_keras.export.quantizers import ONNXQuantizer, TFLiteQuantizer
-from distilpose_keras.export.tflite_file import read_model
-from distilpose_keras.runtimes import open_runtime
+from distilpose_keras.formats.metadata import read_metadata
+from distilpose_keras.formats.runtimes import open_runtime
+from distilpose_keras.formats.tflite_file import read_model
 
 
 @pytest.fixture(scope="module")

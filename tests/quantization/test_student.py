@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from distilpose_keras.distillation.distiller import Distiller
+from distilpose_keras.formats.runtimes import open_runtime
 from distilpose_keras.models.build import build_model, normalize_images
 from distilpose_keras.quantization.student import quantize_aware
-from distilpose_keras.runtimes import open_runtime
 
 
 @pytest.fixture(scope="module")

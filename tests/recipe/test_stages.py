@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from distilpose_keras.data.coco import coco_paths, load_people
-from distilpose_keras.data.synthetic import render_dataset
 from distilpose_keras.export.reproduce import ExportError
 from distilpose_keras.recipe import stages
 from distilpose_keras.recipe.stages import load_splits, without_images
+from distilpose_keras.synthetic import render_dataset
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from distilpose_keras.data.synthetic import render_dataset
 from distilpose_keras.models.build import build_model
+from distilpose_keras.synthetic import render_dataset
 
 BACKENDS = [
     pytest.param(

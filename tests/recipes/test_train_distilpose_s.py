@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from distilpose_keras.data.synthetic import render_dataset
 from distilpose_keras.models.build import load_model
+from distilpose_keras.synthetic import render_dataset
 
 SCRIPT = "recipes/train_distilpose_s.py"
 RESULTS = {

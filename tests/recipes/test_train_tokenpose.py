@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from distilpose_keras.data.synthetic import render_dataset
 from distilpose_keras.models.build import build_model, load_model
+from distilpose_keras.synthetic import render_dataset
 
 SCRIPTS = ("train_tokenpose_stemnet.py", "train_tokenpose_hrnet_w48.py")
 

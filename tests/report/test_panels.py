@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from distilpose_keras.data.coco import coco_paths, load_people
-from distilpose_keras.data.synthetic import render_dataset
 from distilpose_keras.models.build import build_model
 from distilpose_keras.predictor import PosePredictor, PoseResult
 from distilpose_keras.report import panels
+from distilpose_keras.synthetic import render_dataset
 
 
 @pytest.fixture(scope="module")

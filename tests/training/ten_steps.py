@@ -10,12 +10,12 @@ import sys
 import tiny_pose
 
 from distilpose_keras.distillation.distiller import Distiller
-from distilpose_keras.training.checkpoints import (
+from distilpose_keras.training.optimizers import make_optimizer
+from distilpose_keras.training.resume import (
     Position,
     restore_checkpoint,
     save_checkpoint,
 )
-from distilpose_keras.training.optimizers import make_optimizer
 from distilpose_keras.training.schedules import WarmupCosine
 
 

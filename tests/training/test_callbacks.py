@@ -13,7 +13,7 @@ from distilpose_keras.training.callbacks import (
     StopOnNonFiniteLoss,
     TrainingCheckpoint,
 )
-from distilpose_keras.training.checkpoints import Position
+from distilpose_keras.training.resume import Position
 
 
 def test_the_terms_that_are_not_finite_are_named_with_what_remains():

@@ -7,10 +7,10 @@ import tiny_pose
 
 from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.training.callbacks import NonFiniteLoss
-from distilpose_keras.training.checkpoints import checkpoint_files
 from distilpose_keras.training.logs import read_csv_log
 from distilpose_keras.training.loop import train
 from distilpose_keras.training.optimizers import make_optimizer
+from distilpose_keras.training.resume import checkpoint_files
 
 TERMS = {"regression", "keypoint_token", "visual_token", "simulated_heatmap", "score"}
 

@@ -15,7 +15,7 @@ import numpy as np
 import tiny_pose
 
 from distilpose_keras.distillation.distiller import Distiller
-from distilpose_keras.distillation.heatmap_trainer import HeatmapTrainer
+from distilpose_keras.training.heatmap_trainer import HeatmapTrainer
 from distilpose_keras.training.optimizers import make_optimizer
 from distilpose_keras.training.replicas import replica_count
 from distilpose_keras.training.strategies import strategy_scope

@@ -16,11 +16,11 @@ import numpy as np
 from distilpose_keras.data.coco import coco_paths, load_people
 from distilpose_keras.data.dataset import PoseDataset
 from distilpose_keras.data.images import read_image
-from distilpose_keras.data.synthetic import render_dataset
 from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.evaluation import evaluate
 from distilpose_keras.models.build import build_model
 from distilpose_keras.predictor import PosePredictor
+from distilpose_keras.synthetic import render_dataset
 from distilpose_keras.training.loop import train
 from distilpose_keras.training.optimizers import make_optimizer
 

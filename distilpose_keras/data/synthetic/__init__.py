@@ -1,6 +1,0 @@
-"""Synthetic people in COCO format: a data set that needs no download."""
-
-from distilpose_keras.data.synthetic.casting import UPRIGHT, VARIED, Casting
-from distilpose_keras.data.synthetic.dataset import render_dataset
-
-__all__ = ["UPRIGHT", "VARIED", "Casting", "render_dataset"]

@@ -1,0 +1,1 @@
+"""Model files: .keras, .tflite and .onnx, opened, described and told apart."""

@@ -1,0 +1,154 @@
+"""What every exported file says about itself, and how it is read back.
+
+The metadata is one JSON document: the keypoint schema, the input, the model and how
+well it scored. It is embedded in the file (TFLite: a metadata buffer; ONNX:
+``metadata_props``), both under the name ``distilpose``, and written beside it.
+Reading it needs only the runtime of the file: `ai_edge_litert` or `onnxruntime`.
+"""
+
+import json
+from pathlib import Path
+
+from distilpose_keras.files import write_json
+from distilpose_keras.formats.names import ENTRY, FORMAT
+from distilpose_keras.keypoints import KeypointSchema
+
+REQUIRED = (
+    "model",
+    "version",
+    "runtime",
+    "precision",
+    "input_size",
+    "value_range",
+    "schema",
+    "outputs",
+    "training_data",
+    "ap",
+)
+RUNTIMES = {".tflite": "tflite", ".onnx": "onnx"}
+OUTPUTS = {
+    "keypoints": "(batch, K, 2): x by the crop's width, y by its height, in [0, 1]",
+    "scores": "(batch, K, 1): confidence, larger is surer",
+}
+
+
+def describe(model, *, runtime, precision):
+    """Describe the exported file of a student as a JSON-ready dict.
+
+    Args:
+        model: a `PoseModel`; its ``metadata`` may hold ``version``,
+            ``training_data``, ``ap``, and ``confidence``, False if its scores were
+            never trained.
+        runtime: ``"tflite"`` or ``"onnx"``.
+        precision: the precision the file is written in.
+    """
+    config = model.pose_config
+    return {
+        "format": FORMAT,
+        "model": config.name,
+        "version": str(model.metadata.get("version", "1")),
+        "runtime": runtime,
+        "precision": precision,
+        "input_size": [int(side) for side in config.input_size],
+        "channels": "RGB",
+        "value_range": [0, 255],
+        "outputs": OUTPUTS,
+        "schema": config.schema.to_dict(),
+        "training_data": model.metadata.get("training_data"),
+        "ap": model.metadata.get("ap"),
+        "confidence": model.metadata.get("confidence", True),
+    }
+
+
+def embed_onnx(proto, document):
+    """Store the metadata in an ONNX ``ModelProto``, in place."""
+    proto.metadata_props.add(key=ENTRY, value=json.dumps(document))
+
+
+def sidecar_path(path):
+    """Return the path of the JSON beside an exported file: ``NAME.tflite.json``."""
+    path = Path(path)
+    return path.with_name(path.name + ".json")
+
+
+def write_sidecar(path, document):
+    """Write the metadata beside the exported file."""
+    write_json(sidecar_path(path), document)
+
+
+def read_metadata(path):
+    """Read the metadata embedded in an exported ``.tflite`` or ``.onnx`` file.
+
+    Args:
+        path: the file; the JSON beside it is not consulted.
+
+    Returns:
+        The dict that `describe` made.
+
+    Raises:
+        ValueError: if the file is missing, truncated, or not one of ours; one line
+            that names the file.
+    """
+    path = Path(path)
+    readers = {".tflite": _read_tflite, ".onnx": _read_onnx}
+    if path.suffix not in readers:
+        raise ValueError(f"{path}: expected a .tflite or .onnx file")
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    text = readers[path.suffix](path)
+    if text is None:
+        raise ValueError(
+            f"{path}: not an export of distilpose-keras (it has no {ENTRY!r} metadata)"
+        )
+    return _check(path, text)
+
+
+def _check(path, text):
+    """Parse and validate the metadata document of ``path``."""
+    try:
+        document = json.loads(text)
+        if document["format"] != FORMAT:
+            raise ValueError(f"format {document['format']!r}")
+        missing = [key for key in REQUIRED if key not in document]
+        if missing:
+            raise ValueError(f"missing {missing}")
+        KeypointSchema.from_dict(document["schema"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path}: its {ENTRY!r} metadata is invalid: {error}"
+        ) from None
+    expected = RUNTIMES[path.suffix]
+    if document["runtime"] != expected:
+        raise ValueError(
+            f"{path}: a {path.suffix} file must hold a {expected!r} model. "
+            f"Received: {document['runtime']!r}"
+        )
+    return document
+
+
+def _read_tflite(path):
+    from distilpose_keras.formats.tflite_file import read_entry
+
+    try:
+        return read_entry(path.read_bytes(), ENTRY)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _read_onnx(path):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = (
+        onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    )
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    # The runtime's errors share no narrower base class.
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{path}: truncated, or not an ONNX file ({reason})") from None
+    return session.get_modelmeta().custom_metadata_map.get(ENTRY)

@@ -1,0 +1,1 @@
+"""What models and files cost: parameters and multiply-accumulates."""
