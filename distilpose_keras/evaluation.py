@@ -204,7 +204,7 @@ class PoseEvaluation(keras.callbacks.Callback):
         if (epoch + 1) % self.every and not last:
             return
         # `self.model` also brings the weights of a JAX training step up to date.
-        model = pose_model(self.model)
+        model = self.model.model
         if self._predictor is None:
             self._predictor = PosePredictor(
                 model, batch_size=self._settings["batch_size"]
@@ -213,12 +213,3 @@ class PoseEvaluation(keras.callbacks.Callback):
         self.results.append({"epoch": epoch + 1, **result})
         if logs is not None:
             logs["val_AP"] = result["AP"]
-
-
-def pose_model(trainer):
-    """The `PoseModel` inside a `Distiller` or `HeatmapTrainer`, or itself."""
-    for name in ("student", "model"):
-        inner = getattr(trainer, name, None)
-        if inner is not None:
-            return inner
-    return trainer

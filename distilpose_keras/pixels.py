@@ -8,15 +8,17 @@ IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
 
 
-def normalize_images(images):
+def normalize_images(images, mean=IMAGE_MEAN, std=IMAGE_STD):
     """Normalise RGB values in 0..255 (uint8 or float) as the backbones expect.
 
     Args:
         images: (..., 3).
+        mean: of RGB in [0, 1].
+        std: of RGB in [0, 1].
 
     Returns:
         float32 tensor of the same shape.
     """
-    mean = np.array(IMAGE_MEAN, "float32") * 255
-    scale = 1 / (np.array(IMAGE_STD, "float32") * 255)
-    return (ops.cast(images, "float32") - mean) * scale
+    shift = np.array(mean, "float32") * 255
+    scale = 1 / (np.array(std, "float32") * 255)
+    return (ops.cast(images, "float32") - shift) * scale

@@ -50,7 +50,7 @@ def convert(arguments, suffix):
     _check(arguments, suffix)
     from distilpose_keras.export.onnx.write import export_onnx
     from distilpose_keras.export.tflite.write import export_tflite
-    from distilpose_keras.models.build import load_model
+    from distilpose_keras.models.model import load_model
 
     export = export_onnx if suffix == ".onnx" else export_tflite
     model = load_model(arguments.model)

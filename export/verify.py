@@ -44,7 +44,7 @@ def main(argv):
     from distilpose_keras.data.coco import coco_paths, load_people
     from distilpose_keras.export.verify import print_rows, verify
     from distilpose_keras.files import write_json
-    from distilpose_keras.models.build import load_model
+    from distilpose_keras.models.model import load_model
 
     reference = load_model(arguments.reference)
     people = load_people(

@@ -81,7 +81,7 @@ def main(argv):
     from distilpose_keras.export.calibration import calibration_crops
     from distilpose_keras.export.verify import print_rows, verify
     from distilpose_keras.files import write_json
-    from distilpose_keras.models.build import load_model
+    from distilpose_keras.models.model import load_model
     from distilpose_keras.quantization.finetune import check_pair
     from distilpose_keras.quantization.student import quantize_aware
 

@@ -68,9 +68,9 @@ def main(argv):
     from distilpose_keras.export.calibration import MIN_CROPS
     from distilpose_keras.export.verify import print_rows, verify
     from distilpose_keras.files import write_json
-    from distilpose_keras.models.build import build_model, load_model
+    from distilpose_keras.models.model import build_model, load_model
     from distilpose_keras.recipe.stages import export_files
-    from distilpose_keras.training.heatmap_trainer import HeatmapTrainer
+    from distilpose_keras.training.trainer import PoseTrainer
 
     people = load_people(*coco_paths(arguments.data, arguments.split))
     people = most_labelled(people, arguments.people)
@@ -91,14 +91,15 @@ def main(argv):
         return build(arguments.teacher_model)
 
     # Known before the training too: whether the two go together.
-    Distiller(build(arguments.student), make_teacher())
+    Distiller(student=build(arguments.student), teacher=make_teacher())
     teacher = make_teacher()
     if not arguments.teacher:
-        trainer, steps = HeatmapTrainer(teacher, sigma=2.0), arguments.teacher_steps
+        trainer, steps = PoseTrainer(teacher), arguments.teacher_steps
         fit(trainer, people, out / "teacher.keras", arguments, steps=steps)
     student = build(arguments.student)
     start_from(student, teacher)
-    trainer, steps = Distiller(student, teacher), arguments.student_steps
+    trainer = Distiller(student=student, teacher=teacher)
+    steps = arguments.student_steps
     fit(trainer, people, out / "student.keras", arguments, steps=steps, rate_factor=0.5)
     files = export_files(student, people, out)
     rows = verify(out / "student.keras", files, people, progress=True)
@@ -137,7 +138,7 @@ def fit(trainer, people, file, arguments, *, steps, rate_factor=1.0):
     from distilpose_keras.training.schedules import WarmupCosine
     from distilpose_keras.training.workarounds import keep_freed_memory
 
-    model = trainer.trained_model
+    model = trainer.model
     with PoseDataset(
         people,
         batch_size=len(people),

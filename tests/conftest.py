@@ -79,7 +79,7 @@ def rough(model, seed=0):
 def student():
     import keras
 
-    from distilpose_keras.models.build import build_model
+    from distilpose_keras.models.model import build_model
 
     keras.utils.set_random_seed(0)
     model = rough(build_model("demo_student"))

@@ -42,8 +42,8 @@ def main(argv):
         raise ValueError(f"--out must end in .keras. Received: {out}")
 
     from distilpose_keras.files import atomic_path
-    from distilpose_keras.models.build import build_model
     from distilpose_keras.models.checkpoints import load_checkpoint
+    from distilpose_keras.models.model import build_model
 
     model = build_model(args.model)
     report = load_checkpoint(model, args.checkpoint, backbone_only=args.backbone_only)

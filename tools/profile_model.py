@@ -68,7 +68,7 @@ def main(argv):
     from rich.progress import track
 
     from distilpose_keras.files import write_json
-    from distilpose_keras.models.configs import MODELS
+    from distilpose_keras.models.presets import MODELS
     from distilpose_keras.profiling.model import markdown_table, profile
 
     names = args.models or list(MODELS)

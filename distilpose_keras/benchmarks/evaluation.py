@@ -10,8 +10,8 @@ from rich.progress import Progress
 from distilpose_keras.crops import crop_batches
 from distilpose_keras.data.coco import coco_paths, load_people
 from distilpose_keras.evaluation import predict_people
-from distilpose_keras.models.build import build_model
-from distilpose_keras.models.configs import MODELS
+from distilpose_keras.models.model import build_model
+from distilpose_keras.models.presets import MODELS
 from distilpose_keras.predictor import PosePredictor
 from distilpose_keras.scoring import read_ground_truth, score_coco, select_poses
 from distilpose_keras.synthetic import render_dataset

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import distilpose_keras
-from distilpose_keras.models.configs import MODELS
+from distilpose_keras.models.presets import MODELS
 from distilpose_keras.recipe.settings import demo_recipe, paper_recipe
 from distilpose_keras.synthetic import render_dataset
 

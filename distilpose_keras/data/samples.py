@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from distilpose_keras.data.codecs import encode_regression
+from distilpose_keras.codecs.coordinates import encode_coordinates
 from distilpose_keras.data.images import ImageError, read_reduced_image
 from distilpose_keras.data.transforms import (
     Augmentation,
@@ -179,7 +179,7 @@ class SampleLoader:
         if flip:
             points = points[self.schema.flip_permutation]
             visibility = visibility[self.schema.flip_permutation]
-        arrays.keypoints[slot], arrays.weights[slot] = encode_regression(
+        arrays.keypoints[slot], arrays.weights[slot] = encode_coordinates(
             points, visibility, self.input_size
         )
 

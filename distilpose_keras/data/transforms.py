@@ -82,10 +82,20 @@ def affine_matrix(center, scale, rotation=0.0, *, output_size, flip=False):
     return matrix
 
 
-def invert_affine(matrix):
-    """Return the (2, 3) matrix that undoes a (2, 3) affine matrix."""
-    linear = np.linalg.inv(matrix[:, :2])
-    return np.concatenate([linear, -linear @ matrix[:, 2:]], axis=1)
+def crop_to_image(keypoints, centers, scales):
+    """Return keypoints in pixels of the source image.
+
+    Args:
+        keypoints: (N, K, 2) as fractions of the crop.
+        centers: (N, 2) pixels.
+        scales: (N, 2) in units of 200 pixels.
+
+    Returns:
+        (N, K, 2) float64.
+    """
+    extents = np.asarray(scales, np.float64)[:, None] * PIXEL_STD
+    corners = np.asarray(centers, np.float64)[:, None] - extents * 0.5
+    return np.asarray(keypoints, np.float64) * extents + corners
 
 
 def warp(image, matrix, output_size):

@@ -18,7 +18,7 @@ def verify(reference, files, people, *, limit=None, progress=False):
     """Score exported files in their own runtimes against the model they came from.
 
     Args:
-        reference: a student `PoseModel`, or the path of its ``.keras`` file.
+        reference: a `PoseModel`, or the path of its ``.keras`` file.
         files: paths of ``.tflite`` and ``.onnx`` files.
         people: the ground truth, a `PeopleIndex`; its boxes are used.
         limit: only the first ``limit`` people.

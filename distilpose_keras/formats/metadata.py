@@ -33,7 +33,7 @@ OUTPUTS = {
 
 
 def describe(model, *, runtime, precision):
-    """Describe the exported file of a student as a JSON-ready dict.
+    """Describe the exported file of a model as a JSON-ready dict.
 
     Args:
         model: a `PoseModel`; its ``metadata`` may hold ``version``,

@@ -11,12 +11,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from distilpose_keras.models.build import PoseModel, load_model
 from distilpose_keras.models.checkpoint_files import (
     read_state_dict,
     without_module_prefix,
 )
-from distilpose_keras.models.layers import sine_position_code
+from distilpose_keras.models.model import PoseModel, load_model
 
 PARAMETER_NAMES = {  # Keras variable: PyTorch parameter of the same module
     "kernel": "weight",
@@ -27,7 +26,6 @@ PARAMETER_NAMES = {  # Keras variable: PyTorch parameter of the same module
     "moving_variance": "running_var",
     "keypoint_token": "keypoint_token",
 }
-POSITION_KEY = "pos_embedding"  # computed from the sizes, but stored by PyTorch
 IGNORED_SUFFIX = "num_batches_tracked"
 BACKBONE = "backbone."
 
@@ -101,22 +99,25 @@ def load_checkpoint(model, path_or_state_dict, *, backbone_only=False):
         state, origin = read_state_dict(path_or_state_dict), path_or_state_dict
     state = {k: v for k, v in state.items() if not k.endswith(IGNORED_SUFFIX)}
     wanted = torch_keys(model)
-    kept, positions = [], []
+    kept = []
     if backbone_only:
         state = _with_backbone_prefix(state)
         kept = [key for key in wanted if not key.startswith(BACKBONE)]
         wanted = {k: v for k, v in wanted.items() if k.startswith(BACKBONE)}
         unread = []
     else:
-        positions = _check_positions(model, state, origin)
-        unread = [key for key in state if key not in wanted and key not in positions]
+        try:
+            state = model.pose_config.read_checkpoint(state)
+        except ValueError as error:
+            raise ValueError(f"{origin}: {error}") from error
+        unread = [key for key in state if key not in wanted]
     _check(wanted, state, unread, origin, model.name)
     for key, (layer, variable) in wanted.items():
         variable.assign(_from_torch(layer, variable, state[key]))
     return ConversionReport(
         filled=tuple(wanted),
         kept=tuple(kept),
-        unused=tuple(key for key in state if key not in {*wanted, *positions}),
+        unused=tuple(key for key in state if key not in wanted),
     )
 
 
@@ -149,27 +150,6 @@ def _with_backbone_prefix(state):
     if any(key.startswith(BACKBONE) for key in state):
         return state
     return {BACKBONE + key: value for key, value in state.items()}
-
-
-def _check_positions(model, state, origin):
-    """Return the keys of stored position codes, which need no loading.
-
-    Raises:
-        ValueError: if one is not the code that the model computes.
-    """
-    config = model.pose_config
-    if not config.has_tokens:
-        return []
-    keys = [key for key in state if key.endswith(f".{POSITION_KEY}")]
-    code = sine_position_code(*config.patch_grid, config.token_dim)[None]
-    for key in keys:
-        shape = tuple(state[key].shape)
-        if shape != code.shape or not np.allclose(state[key], code, atol=1e-4):
-            raise ValueError(
-                f"{key} is not the 2D sine code {code.shape} that {model.name} uses: "
-                f"{origin}. Received: {shape}"
-            )
-    return keys
 
 
 def _check(wanted, state, unread, origin, name):

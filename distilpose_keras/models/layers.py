@@ -16,6 +16,8 @@ TOKEN_INITIALIZER = {
     "config": {"mean": 0.0, "stddev": 0.02},
 }
 PACKAGE = "distilpose_keras"
+# Predictions keep float32 under a mixed-precision policy.
+OUTPUT_DTYPE = "float32"
 
 
 def conv_initializer():
@@ -259,3 +261,26 @@ def transformer_layer(tokens, heads, mlp_ratio, *, name):
     x = layer_norm(tokens, f"{mlp}-norm")
     x = gelu(dense(x, mlp_ratio * dim, f"{mlp}-fn-net-0"))
     return tokens + dense(x, dim, f"{mlp}-fn-net-3")
+
+
+def heatmap_layer(x, num_keypoints, *, name="keypoint_head-final_layer"):
+    """Map (B, H, W, C) features to heatmaps (B, K, H, W) by a 1x1 convolution."""
+    x = layers.Conv2D(
+        num_keypoints,
+        1,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.001),
+        name=name,
+        dtype=OUTPUT_DTYPE,
+    )(x)
+    return ops.transpose(x, (0, 3, 1, 2))
+
+
+def scores_and_sigmas(x):
+    """Split raw (B, K, 3 + S) outputs: scores raw, sigmas (B, K, 2) positive."""
+    return {"scores": x[..., 2:3], "sigmas": positive_sigmas(x[..., 3:])}
+
+
+def positive_sigmas(raw):
+    """(B, K, 2) standard deviations of raw (B, K, 1 or 2)."""
+    sigmas = ops.softplus(raw)
+    return ops.concatenate([sigmas, sigmas], -1) if raw.shape[-1] == 1 else sigmas

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from keras import layers
 
-from distilpose_keras.models.build import build_model, load_model
+from distilpose_keras.models.model import build_model, load_model
 from distilpose_keras.profiling.counts import Counts, Profile
 
 # (parameters in millions, GFLOPs) as printed in Tables 1 and 3 of the DistilPose paper.

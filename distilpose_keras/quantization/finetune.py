@@ -5,20 +5,16 @@ from distilpose_keras.quantization.student import check_distillable
 from distilpose_keras.training.callbacks import StopOnNonFiniteLoss
 from distilpose_keras.training.optimizers import make_optimizer
 from distilpose_keras.training.schedules import WarmupCosine
-from distilpose_keras.training.trainer import output_shapes
 
 LEARNING_RATE = 1e-4
 # The last part of the epochs trains on ranges that no longer move.
 FROZEN_SHARE = 0.3
-TOKENS = ("keypoint_tokens", "visual_tokens")
 
 
 def finetune(
     student, teacher, batches, *, epochs, learning_rate=LEARNING_RATE, verbose=1
 ):
     """Fine-tune a fake-quantized student by the losses of its distillation.
-
-    Token losses are left out where one of the two has no tokens (a CNN pair).
 
     Args:
         student: a `QuantizedStudent`; it is trained in place.
@@ -34,7 +30,7 @@ def finetune(
     Raises:
         ValueError: if student and teacher do not fit, or the loss is not finite.
     """
-    distiller = Distiller(student, teacher, **_token_weights(student, teacher))
+    distiller = Distiller(student=student, teacher=teacher)
     total = epochs * len(batches)
     rate = WarmupCosine(learning_rate, total, warmup_steps=total // 10)
     optimizer = make_optimizer(rate)
@@ -48,7 +44,6 @@ def finetune(
             batches,
             initial_epoch=first,
             epochs=last,
-            shuffle=False,
             callbacks=[StopOnNonFiniteLoss()],
             verbose=verbose,
         )
@@ -60,12 +55,4 @@ def finetune(
 def check_pair(student, teacher):
     """Raise a ValueError unless a teacher can teach a student; takes no time."""
     check_distillable(student)
-    Distiller(student, teacher, **_token_weights(student, teacher))
-
-
-def _token_weights(student, teacher):
-    """Switch the token losses off unless both models have tokens."""
-    shared = output_shapes(student).keys() & output_shapes(teacher).keys()
-    if shared >= set(TOKENS):
-        return {}
-    return {"keypoint_token_weight": 0.0, "visual_token_weight": 0.0}
+    Distiller(student=student, teacher=teacher)

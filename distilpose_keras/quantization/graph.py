@@ -17,7 +17,7 @@ from distilpose_keras.export.integers import (
     WIDE_OPERATORS,
     largest_inverse,
 )
-from distilpose_keras.models.deploy import CenteredNorm, centered_norm
+from distilpose_keras.models.deployed_tokens import CenteredNorm, centered_norm
 from distilpose_keras.quantization.layers import (
     FakeQuantize,
     FakeQuantizedConv2D,

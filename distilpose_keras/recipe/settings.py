@@ -39,8 +39,7 @@ class RecipeSettings:
         teacher: name in `MODELS` of the teacher.
         student_training: of the student.
         teacher_training: of the teacher, where none is given.
-        heatmap_sigma: of the teacher's target Gaussians, in heatmap pixels.
-        loss_weights: keyword arguments of `Distiller`, beside its defaults.
+        loss_weights: of `Distiller`, beside its defaults.
         baseline: also train the student without its teacher, for comparison.
         augmentation: keyword arguments of `Augmentation`, beside the paper's.
         synthetic: keyword arguments of `render_dataset` where no data is given.
@@ -50,7 +49,6 @@ class RecipeSettings:
     teacher: str
     student_training: TrainingSettings
     teacher_training: TrainingSettings
-    heatmap_sigma: float = 2.0
     loss_weights: dict[str, float] = field(default_factory=dict)
     baseline: bool = False
     augmentation: dict = field(default_factory=dict)
@@ -106,7 +104,6 @@ def demo_recipe():
         teacher="demo_teacher",
         teacher_training=training,
         student_training=replace(training, epochs=11),
-        heatmap_sigma=1.5,  # 2 is wide on a map of 16x12
         baseline=True,
         augmentation=DEMO_AUGMENTATION,
         synthetic={"train_images": 6000, "val_images": 400, "casting": UPRIGHT},

@@ -5,8 +5,7 @@ import sys
 from distilpose_keras.data.coco import coco_paths, load_people
 from distilpose_keras.data.dataset import PoseDataset
 from distilpose_keras.data.transforms import Augmentation
-from distilpose_keras.distillation.distiller import Distiller
-from distilpose_keras.evaluation import PoseEvaluation, pose_model
+from distilpose_keras.evaluation import PoseEvaluation
 from distilpose_keras.export.calibration import calibration_crops
 from distilpose_keras.export.onnx.write import export_onnx
 from distilpose_keras.export.reproduce import ExportError
@@ -56,7 +55,7 @@ def train_model(trainer, file, splits, training, settings, options, processes):
     """Train a model and save it, its AP and data in its metadata.
 
     Args:
-        trainer: `Distiller` or `HeatmapTrainer`, not compiled.
+        trainer: `PoseTrainer` or `Distiller`, not compiled.
         file: ``.keras`` file in the output folder; its stem names the training.
         splits: train and val `PeopleIndex`.
         training: `TrainingSettings`.
@@ -69,9 +68,7 @@ def train_model(trainer, file, splits, training, settings, options, processes):
         the images that could not be read and were skipped.
     """
     people, val_people = splits
-    model = pose_model(trainer)
-    if isinstance(trainer, Distiller):
-        model.metadata["confidence"] = "score" in trainer.loss_weights
+    model = trainer.model
     evaluation = PoseEvaluation(val_people, every=training.evaluate_every)
     if options.strategy != "single":
         evaluation = OnLocalCopy(evaluation, model)

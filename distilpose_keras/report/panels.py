@@ -19,7 +19,7 @@ from distilpose_keras.drawing import (
     side_by_side,
 )
 from distilpose_keras.losses.distilpose import simulated_heatmaps
-from distilpose_keras.models.build import normalize_images
+from distilpose_keras.pixels import normalize_images
 
 PICTURE_HEIGHT = 320
 CROP_HEIGHT = 288
@@ -124,7 +124,7 @@ def heatmap_panels(people, student, teacher, indices):
     Args:
         people: a `PeopleIndex`.
         student: a `PoseModel` that regresses keypoints and sigmas.
-        teacher: a `PoseModel` that returns heatmaps.
+        teacher: a `PoseModel` whose outputs stand for heatmaps.
         indices: positions in ``people``; one crop each.
 
     Returns:
@@ -133,7 +133,8 @@ def heatmap_panels(people, student, teacher, indices):
     crops, _, _ = _crops(people, indices, student.pose_config.input_size)
     images = normalize_images(crops)
     found = student(images, training=False)
-    real = ops.convert_to_numpy(teacher(images, training=False)["heatmaps"])
+    seen = teacher.pose_config.shown(teacher(images, training=False))
+    real = ops.convert_to_numpy(seen["heatmaps"])
     simulated = ops.convert_to_numpy(
         simulated_heatmaps(found["keypoints"], found["sigmas"], real.shape[-2:])
     )

@@ -135,15 +135,15 @@ class BestModel(keras.callbacks.Callback):
 
     Args:
         path: ``.keras`` file.
-        trained_model: what is saved, such as ``distiller.student``.
+        pose_model: what is saved, such as ``distiller.model``.
         monitor: name of the figure in the logs of an epoch; larger is better.
     """
 
-    def __init__(self, path, trained_model, monitor):
+    def __init__(self, path, pose_model, monitor):
         """See the class."""
         super().__init__()
         self.path = path
-        self.trained_model = trained_model
+        self.pose_model = pose_model
         self.monitor = monitor
         self.best = None
 
@@ -154,7 +154,7 @@ class BestModel(keras.callbacks.Callback):
             return
         self.best = float(value)
         with atomic_path(self.path) as temporary:
-            self.trained_model.save(temporary)
+            self.pose_model.save(temporary)
 
     def get_state(self):
         """Return what a resumed training must know."""

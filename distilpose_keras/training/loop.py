@@ -57,7 +57,7 @@ def train(
         >>> train(distiller, batches, epochs=300, run_dir="run", resume=True)
 
     Args:
-        trainer: compiled `Distiller` or `HeatmapTrainer`.
+        trainer: compiled `PoseTrainer` or `Distiller`.
         dataset: `PoseDataset`, or any `keras.utils.PyDataset` whose batches follow
             from the epoch (given by `set_epoch`, if it has one) and the index.
         epochs: number of epochs in all.
@@ -182,7 +182,7 @@ def _callbacks(
     folder = run_dir / CHECKPOINTS
     finite = StopOnNonFiniteLoss(folder)
     begin = AveragesBegin()
-    best = BestModel(run_dir / BEST, trainer.trained_model, monitor)
+    best = BestModel(run_dir / BEST, trainer.model, monitor)
     if best_state := start.callbacks.get(type(best).__name__):
         best.set_state(best_state)
     writers = [best]

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import recipe
 
-from distilpose_keras.data.codecs import encode_regression
+from distilpose_keras.codecs.coordinates import encode_coordinates
 from distilpose_keras.data.images import ImageError
 from distilpose_keras.data.samples import (
     ImageCache,
@@ -86,7 +86,7 @@ def test_without_augmentation_a_sample_is_the_plain_crop(tmp_path):
     center, scale = box_to_center_scale([50, 60, 90, 100])
     matrix = affine_matrix(center, scale, output_size=SIZE)
     np.testing.assert_array_equal(arrays.images[0], warp(picture, matrix, SIZE))
-    expected = encode_regression(transform_points(keypoints, matrix), visibility, SIZE)
+    expected = encode_coordinates(transform_points(keypoints, matrix), visibility, SIZE)
     np.testing.assert_array_equal(arrays.keypoints[0], expected[0])
     np.testing.assert_array_equal(arrays.weights[0], expected[1])
     assert 0 < arrays.weights.sum() < 17

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from distilpose_keras.models.build import build_model
 from distilpose_keras.models.checkpoints import (
     init_backbone_from,
     load_checkpoint,
@@ -11,6 +10,7 @@ from distilpose_keras.models.checkpoints import (
     torch_keys,
 )
 from distilpose_keras.models.layers import sine_position_code
+from distilpose_keras.models.model import build_model
 from tests.models import reference
 from tests.models.small import recipe_state, small
 
@@ -149,7 +149,11 @@ def test_a_backbone_is_filled_from_a_bare_imagenet_checkpoint(state):
 
 
 def test_a_student_starts_from_its_teachers_first_three_stages():
-    settings = {"input_size": (64, 96), "hrnet_width": 4, "token_layers": 1}
+    settings = {
+        "input_size": (64, 96),
+        "backbone": {"width": 4},
+        "transformer": {"layers": 1},
+    }
     student = build_model("distilpose_l", **settings)
     teacher = build_model("tokenpose_hrnet_w48", **settings)
     head = {k: v for k, v in state_dict(student).items() if "tokenhead" in k}
@@ -165,7 +169,7 @@ def test_a_student_starts_from_its_teachers_first_three_stages():
 
 
 def test_a_backbone_is_taken_from_files_of_both_kinds(tmp_path):
-    source = small("token_heatmap")
+    source = small("tokenpose")
     expected = state_dict(source)
     source.save(tmp_path / "teacher.keras")
     np.savez(tmp_path / "teacher.npz", **expected)
@@ -178,13 +182,13 @@ def test_a_backbone_is_taken_from_files_of_both_kinds(tmp_path):
 
 
 def test_a_backbone_of_another_width_is_refused():
-    wide = small(stem_width=16)
+    wide = small(width=16)
     narrow = small()
     with pytest.raises(ValueError, match="of the wrong shape: backbone.conv1.weight"):
         init_backbone_from(narrow, wide)
 
 
 def test_no_two_weights_share_a_key():
-    for head in ("token_regression", "token_heatmap"):
+    for head in ("distilpose", "tokenpose"):
         model = small(head)
         assert len(torch_keys(model)) == len(model.variables)

@@ -5,8 +5,9 @@ import json
 import keras
 import pytest
 
-from distilpose_keras.models.build import build_model, deploy
-from distilpose_keras.models.configs import MODELS
+from distilpose_keras.models.deploy import deploy
+from distilpose_keras.models.model import build_model
+from distilpose_keras.models.presets import MODELS
 from distilpose_keras.profiling.model import (
     PAPER,
     markdown_table,

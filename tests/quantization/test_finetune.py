@@ -7,7 +7,7 @@ import pytest
 from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.export.reproduce import smooth_noise
 from distilpose_keras.formats.runtimes import open_runtime
-from distilpose_keras.models.build import build_model
+from distilpose_keras.models.model import build_model
 from distilpose_keras.quantization import finetune as finetune_module
 from distilpose_keras.quantization.files import export_quantized
 from distilpose_keras.quantization.finetune import finetune

@@ -6,7 +6,8 @@ import pytest
 
 from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.formats.runtimes import open_runtime
-from distilpose_keras.models.build import build_model, normalize_images
+from distilpose_keras.models.model import build_model
+from distilpose_keras.pixels import normalize_images
 from distilpose_keras.quantization.student import quantize_aware
 
 
@@ -48,7 +49,7 @@ def test_the_student_is_left_as_it_was(student, crops):
 def test_a_teacher_supervises_it_with_all_terms(make_quantized, teacher, batches):
     quantized = make_quantized()
     before = quantized.get_weights()
-    distiller = Distiller(quantized, teacher)
+    distiller = Distiller(student=quantized, teacher=teacher)
     distiller.compile(optimizer=keras.optimizers.Adam(1e-3), jit_compile=False)
     history = distiller.fit(batches, verbose=0).history
     terms = {"regression", "simulated_heatmap", "score"}
@@ -74,14 +75,14 @@ def test_one_sigma_serves_both_axes(student, crops):
 
 
 def test_a_teacher_is_refused(teacher, crops):
-    with pytest.raises(ValueError, match="only a student"):
+    with pytest.raises(ValueError, match="regresses keypoints without decoding"):
         quantize_aware(teacher, crops)
 
 
 def test_a_student_without_confidence_is_refused(crops):
     student = build_model("deeppose_resnet50", input_size=(32, 32))
     crops = np.zeros((16, 32, 32, 3), "uint8")
-    with pytest.raises(ValueError, match="confidence=False"):
+    with pytest.raises(ValueError, match="confidence. Received: deeppose_resnet50"):
         quantize_aware(student, crops)
 
 

@@ -1,5 +1,5 @@
 from distilpose_keras.data.transforms import Augmentation
-from distilpose_keras.models.configs import MODELS
+from distilpose_keras.models.presets import MODELS
 from distilpose_keras.recipe.settings import demo_recipe, paper_recipe
 
 
@@ -19,5 +19,5 @@ def test_the_demonstration_compares_students_trained_alike():
     assert recipe.baseline
     student, teacher = MODELS[recipe.student], MODELS[recipe.teacher]
     assert student.input_size == teacher.input_size
-    assert not student.is_teacher
-    assert teacher.is_teacher
+    assert student.codec.heatmap_size is None
+    assert teacher.codec.heatmap_size == (16, 12)

@@ -9,7 +9,7 @@ import pytest
 
 from distilpose_keras.data.dataset import PoseDataset
 from distilpose_keras.formats.metadata import read_metadata
-from distilpose_keras.models.build import build_model, load_model
+from distilpose_keras.models.model import build_model, load_model
 from distilpose_keras.synthetic import render_dataset
 
 SCRIPT = "recipes/finetune_int8.py"

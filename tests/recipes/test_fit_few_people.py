@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from distilpose_keras.data.coco import coco_paths, load_people
-from distilpose_keras.models.build import build_model, load_model
+from distilpose_keras.models.model import build_model, load_model
 from distilpose_keras.recipe.stages import FILES
 from distilpose_keras.synthetic import render_dataset
 from distilpose_keras.synthetic.casting import UPRIGHT

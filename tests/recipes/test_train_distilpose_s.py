@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from distilpose_keras.models.build import load_model
+from distilpose_keras.models.model import load_model
 from distilpose_keras.synthetic import render_dataset
 
 SCRIPT = "recipes/train_distilpose_s.py"

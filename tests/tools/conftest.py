@@ -3,14 +3,16 @@
 import pytest
 
 from distilpose_keras import cli
-from distilpose_keras.models.build import build_model
+from distilpose_keras.models.model import build_model
 
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory):
     """File of a very small student."""
     path = tmp_path_factory.mktemp("model") / "student.keras"
-    build_model("demo_student", token_layers=1, stem_blocks=1).save(path)
+    build_model("demo_student", transformer={"layers": 1}, backbone={"blocks": 1}).save(
+        path
+    )
     return path
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import recipe
 
-from distilpose_keras.models.build import build_model, load_model
 from distilpose_keras.models.checkpoints import state_dict
+from distilpose_keras.models.model import build_model, load_model
 
 
 @pytest.fixture

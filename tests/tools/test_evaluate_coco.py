@@ -6,7 +6,7 @@ import pytest
 
 from distilpose_keras.data.coco import coco_paths, load_detections, load_people
 from distilpose_keras.evaluation import evaluate
-from distilpose_keras.models.build import load_model
+from distilpose_keras.models.model import load_model
 from distilpose_keras.scoring import FIGURES
 
 DETECTIONS = "person_detection_results/COCO_val2017_detections_AP_H_56_person.json"

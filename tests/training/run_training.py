@@ -17,7 +17,7 @@ def run(run_dir, *, epochs=4, checkpoint_steps=2, callbacks=()):
     """Train on from whatever is in ``run_dir``; leave the weights in ``final.npz``."""
     student = tiny_pose.fill(tiny_pose.student(), 1)
     teacher = tiny_pose.fill(tiny_pose.teacher(), 2)
-    distiller = Distiller(student, teacher)
+    distiller = Distiller(student=student, teacher=teacher)
     steps = epochs * -(-SAMPLES // BATCH)
     rate = WarmupCosine(1e-2, steps, warmup_steps=3)
     distiller.compile(optimizer=make_optimizer(rate, clip_norm=1.0, ema_momentum=0.9))

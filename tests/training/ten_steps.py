@@ -21,7 +21,9 @@ from distilpose_keras.training.schedules import WarmupCosine
 
 def build(seed):
     student = tiny_pose.fill(tiny_pose.student(), seed)
-    distiller = Distiller(student, tiny_pose.fill(tiny_pose.teacher(), 2))
+    distiller = Distiller(
+        student=student, teacher=tiny_pose.fill(tiny_pose.teacher(), 2)
+    )
     rate = WarmupCosine(1e-2, 20, warmup_steps=3)
     optimizer = make_optimizer(rate, clip_norm=1.0, ema_momentum=0.9)
     distiller.compile(optimizer=optimizer)

@@ -5,16 +5,12 @@ import numpy as np
 import pytest
 import tiny_pose
 
-from distilpose_keras.models.build import build_model
+from distilpose_keras.models.model import build_model
 from distilpose_keras.training.precision import in_precision, precision
 
 SMALL = {
-    "token_layers": 1,
-    "stem_blocks": 1,
-    "stem_width": 8,
-    "stem_block_width": 8,
-    "token_dim": 8,
-    "token_heads": 2,
+    "backbone": {"width": 8, "blocks": 1, "block_width": 8},
+    "transformer": {"layers": 1, "dim": 8, "heads": 2},
     "input_size": (32, 24),
 }
 

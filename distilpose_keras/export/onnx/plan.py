@@ -44,12 +44,14 @@ def selective(proto):
     """Choose int8 where it is fast and accurate: dict of `Operator` to precision.
 
     A convolution of the image and a linear map to the outputs stay float32: their few
-    channels gain nothing.
+    channels gain nothing; so does what decodes.
     """
     links, sizes = Links(proto.graph), map_sizes(proto)
     chosen = {}
     for node, operator in zip(proto.graph.node, operators(proto), strict=True):
         chosen[operator] = FLOAT
+        if operator.decodes:
+            continue
         if operator.kind in ("Conv", "MatMul") and operator.weighted:
             # Channels of (out, channels, h, w) and of (K, channels).
             channels = links.constants[operator.origin].dims[1]

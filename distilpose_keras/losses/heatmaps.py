@@ -1,0 +1,19 @@
+"""Losses between heatmaps. Legend: B samples, K keypoints, (H, W) heatmap pixels."""
+
+from keras import ops
+
+from distilpose_keras.losses.reduction import float32, sample_mean
+
+
+def heatmap_loss(heatmaps, targets, weights, *, sample_weight=None):
+    """Squared difference of heatmaps, averaged over labelled and hidden keypoints.
+
+    Args:
+        heatmaps: (B, K, H, W).
+        targets: (B, K, H, W).
+        weights: (B, K, 1).
+        sample_weight: optional (B,).
+    """
+    heatmaps, targets, weights = float32(heatmaps, targets, weights)
+    difference = ops.square(heatmaps - targets)
+    return sample_mean(weights[..., None] * difference, sample_weight)

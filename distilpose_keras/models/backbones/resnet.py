@@ -1,0 +1,57 @@
+"""ResNet (He et al., 2016), with strides on the 3x3 convolutions."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from keras import layers
+
+from distilpose_keras.models.backbones.blocks import bottleneck
+from distilpose_keras.models.layers import conv_bn
+
+BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+
+
+@dataclass(frozen=True)
+class ResNet:
+    """Four stages of bottlenecks at strides 4 to 32; 32 * width channels.
+
+    Attributes:
+        depth: 50, 101 or 152.
+        width: channels of the stem and inner channels of the first stage.
+    """
+
+    depth: int = 50
+    width: int = 64
+
+    stride: ClassVar[int] = 32
+    divisor: ClassVar[int] = 32
+
+    def __post_init__(self):
+        """Check the depth."""
+        if self.depth not in BLOCKS:
+            raise ValueError(
+                f"a ResNet's depth must be one of {tuple(BLOCKS)}. "
+                f"Received: {self.depth!r}"
+            )
+
+    def __call__(self, images):
+        """Map (B, H, W, 3) to (B, H / 32, W / 32, 32 * width)."""
+        x = conv_bn(
+            images,
+            self.width,
+            7,
+            strides=2,
+            name="backbone-conv1",
+            norm_name="backbone-bn1",
+        )
+        # Zeros pad as well as minus infinity does: the input is a ReLU's output.
+        x = layers.MaxPooling2D(3, strides=2)(layers.ZeroPadding2D(1)(x))
+        for stage, blocks in enumerate(BLOCKS[self.depth], start=1):
+            for block in range(blocks):
+                x = bottleneck(
+                    x,
+                    self.width * 2 ** (stage - 1),
+                    strides=2 if stage > 1 and block == 0 else 1,
+                    name=f"backbone-layer{stage}-{block}",
+                )
+        return x
