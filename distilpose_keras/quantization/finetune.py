@@ -3,8 +3,9 @@
 from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.quantization.student import check_distillable
 from distilpose_keras.training.callbacks import StopOnNonFiniteLoss
+from distilpose_keras.training.logs import shown_progress
 from distilpose_keras.training.optimizers import make_optimizer
-from distilpose_keras.training.schedules import WarmupCosine
+from distilpose_keras.training.schedules import warmup_cosine
 from distilpose_keras.training.trainer import output_shapes
 
 LEARNING_RATE = 1e-4
@@ -14,7 +15,7 @@ TOKENS = ("keypoint_tokens", "visual_tokens")
 
 
 def finetune(
-    student, teacher, batches, *, epochs, learning_rate=LEARNING_RATE, verbose=1
+    student, teacher, batches, *, epochs, learning_rate=LEARNING_RATE, verbose="auto"
 ):
     """Fine-tune a fake-quantized student by the losses of its distillation.
 
@@ -26,7 +27,7 @@ def finetune(
         batches: `PoseDataset` of the training set.
         epochs: passes over it. In the last of them the ranges are frozen.
         learning_rate: peak of a cosine, a tenth of that of training from scratch.
-        verbose: as of `fit`.
+        verbose: see `train`.
 
     Returns:
         dict of one value per epoch for the loss and each of its terms.
@@ -36,9 +37,10 @@ def finetune(
     """
     distiller = Distiller(student, teacher, **_token_weights(student, teacher))
     total = epochs * len(batches)
-    rate = WarmupCosine(learning_rate, total, warmup_steps=total // 10)
+    rate = warmup_cosine(learning_rate, total, warmup_steps=total // 10)
     optimizer = make_optimizer(rate)
     frozen = round(FROZEN_SHARE * epochs)
+    verbose, shown = shown_progress(verbose)
     history = {}
     for first, last in ((0, epochs - frozen), (epochs - frozen, epochs)):
         if first == epochs - frozen:
@@ -49,7 +51,7 @@ def finetune(
             initial_epoch=first,
             epochs=last,
             shuffle=False,
-            callbacks=[StopOnNonFiniteLoss()],
+            callbacks=[StopOnNonFiniteLoss(), *shown],
             verbose=verbose,
         )
         for name, values in fitted.history.items():
