@@ -3,8 +3,9 @@
 from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.quantization.student import check_distillable
 from distilpose_keras.training.callbacks import StopOnNonFiniteLoss
+from distilpose_keras.training.logs import shown_progress
 from distilpose_keras.training.optimizers import make_optimizer
-from distilpose_keras.training.schedules import WarmupCosine
+from distilpose_keras.training.schedules import warmup_cosine
 
 LEARNING_RATE = 1e-4
 # The last part of the epochs trains on ranges that no longer move.
@@ -12,7 +13,7 @@ FROZEN_SHARE = 0.3
 
 
 def finetune(
-    student, teacher, batches, *, epochs, learning_rate=LEARNING_RATE, verbose=1
+    student, teacher, batches, *, epochs, learning_rate=LEARNING_RATE, verbose="auto"
 ):
     """Fine-tune a fake-quantized student by the losses of its distillation.
 
@@ -22,7 +23,7 @@ def finetune(
         batches: `PoseDataset` of the training set.
         epochs: passes over it. In the last of them the ranges are frozen.
         learning_rate: peak of a cosine, a tenth of that of training from scratch.
-        verbose: as of `fit`.
+        verbose: see `train`.
 
     Returns:
         dict of one value per epoch for the loss and each of its terms.
@@ -32,9 +33,10 @@ def finetune(
     """
     distiller = Distiller(student=student, teacher=teacher)
     total = epochs * len(batches)
-    rate = WarmupCosine(learning_rate, total, warmup_steps=total // 10)
+    rate = warmup_cosine(learning_rate, total, warmup_steps=total // 10)
     optimizer = make_optimizer(rate)
     frozen = round(FROZEN_SHARE * epochs)
+    verbose, shown = shown_progress(verbose)
     history = {}
     for first, last in ((0, epochs - frozen), (epochs - frozen, epochs)):
         if first == epochs - frozen:
@@ -44,7 +46,7 @@ def finetune(
             batches,
             initial_epoch=first,
             epochs=last,
-            callbacks=[StopOnNonFiniteLoss()],
+            callbacks=[StopOnNonFiniteLoss(), *shown],
             verbose=verbose,
         )
         for name, values in fitted.history.items():

@@ -11,7 +11,7 @@ from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.evaluation import evaluate
 from distilpose_keras.models.model import build_model
 from distilpose_keras.training.optimizers import make_optimizer
-from distilpose_keras.training.schedules import cosine_schedule
+from distilpose_keras.training.schedules import warmup_cosine
 from distilpose_keras.training.trainer import PoseTrainer
 
 # Terms of the loss that need a teacher, by the paper's names.
@@ -205,12 +205,9 @@ def _fit(trainer, people, training, settings, seed):
         seed=seed,
         image_dtype="uint8",
     ) as batches:
-        rate = cosine_schedule(
-            training.learning_rate,
-            epochs=training.epochs,
-            steps_per_epoch=len(batches),
-            warmup_steps=training.warmup_steps,
-        )
+        total = training.epochs * len(batches)
+        warmup = min(training.warmup_steps, total // 10)
+        rate = warmup_cosine(training.learning_rate, total, warmup_steps=warmup)
         trainer.compile(optimizer=make_optimizer(rate))
         trainer.fit(batches, epochs=training.epochs, verbose=0)
     return model

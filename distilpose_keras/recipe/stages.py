@@ -15,7 +15,7 @@ from distilpose_keras.synthetic import render_dataset
 from distilpose_keras.training.local_copy import OnLocalCopy
 from distilpose_keras.training.loop import train
 from distilpose_keras.training.optimizers import make_optimizer
-from distilpose_keras.training.schedules import WarmupCosine, WarmupStep
+from distilpose_keras.training.schedules import WarmupStep, warmup_cosine
 
 # Writer and precision of each file.
 FILES = {
@@ -116,7 +116,7 @@ def _optimizer(training, steps_per_epoch, options):
     total = training.epochs * steps_per_epoch
     warmup = min(training.warmup_steps, total // 10)
     if training.drop_epochs is None:
-        rate = WarmupCosine(training.learning_rate, total, warmup_steps=warmup)
+        rate = warmup_cosine(training.learning_rate, total, warmup_steps=warmup)
     else:
         drops = [epoch * steps_per_epoch for epoch in training.drop_epochs]
         rate = WarmupStep(training.learning_rate, drops, warmup_steps=warmup)

@@ -16,7 +16,7 @@ from distilpose_keras.training.resume import (
     restore_checkpoint,
     save_checkpoint,
 )
-from distilpose_keras.training.schedules import WarmupCosine
+from distilpose_keras.training.schedules import warmup_cosine
 
 
 def build(seed):
@@ -24,7 +24,7 @@ def build(seed):
     distiller = Distiller(
         student=student, teacher=tiny_pose.fill(tiny_pose.teacher(), 2)
     )
-    rate = WarmupCosine(1e-2, 20, warmup_steps=3)
+    rate = warmup_cosine(1e-2, 20, warmup_steps=3)
     optimizer = make_optimizer(rate, clip_norm=1.0, ema_momentum=0.9)
     distiller.compile(optimizer=optimizer)
     optimizer.build(distiller.trainable_variables)

@@ -189,3 +189,12 @@ def test_validation_data_is_evaluated_each_epoch(tmp_path):
     validation = tiny_pose.Dataset(samples=5, seed=3)
     history = run(compiled(ema_momentum=0.9), tmp_path, validation_data=validation)
     assert len(history["val_loss"]) == 2
+
+
+def test_a_training_that_is_not_on_a_terminal_prints_one_line_per_epoch(
+    tmp_path, capsys
+):
+    run(compiled(), tmp_path, verbose="auto", callbacks=[Figure([0.25, 0.5])])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
+    assert "val_AP 0.5" in lines[1]
