@@ -1,6 +1,5 @@
 """Object keypoint similarity (OKS) and the suppression of poses found twice."""
 
-import math
 
 import numpy as np
 
@@ -21,10 +20,10 @@ def keypoint_similarity(points, others, areas, sigmas):
     Returns:
         (N, K) float64 similarities in [0, 1].
     """
-    squared = np.asarray(points, np.float64) - others
-    squared *= squared
-    variances = (2 * np.asarray(sigmas, np.float64)) ** 2
-    exponent = -(squared[..., 0] + squared[..., 1]) / variances
+    offset = np.subtract(points, others, dtype=np.float64)
+    offset *= offset
+    exponent = offset[..., 0] + offset[..., 1]
+    exponent /= -((2 * np.asarray(sigmas, np.float64)) ** 2)
     exponent /= (np.asarray(areas, np.float64) + np.spacing(1))[:, None]
     exponent /= 2
     return np.exp(exponent, out=exponent)
@@ -97,13 +96,14 @@ def _similar_pairs(image_ids, points, areas, sigmas, threshold):
     # No similarity exceeds 1. So if the mean of K exceeds the threshold, those of any
     # few keypoints together lack less than K (1 - threshold): most pairs end here.
     lack = len(sigmas) * (1 - threshold)
-    few = slice(0, max(1, 2 * math.ceil(lack)))
+    few = max(1, int(lack) + 1)
+    few_points = np.ascontiguousarray(points[:, :few])
     pairs = []
     for step in range(1, len(image_ids)):
         first = np.flatnonzero(image_ids[step:] == image_ids[:-step])
         if not len(first):  # no image has more poses
             break
-        terms = _compare(first, step, points[:, few], areas, sigmas[few])
+        terms = _compare(first, step, few_points, areas, sigmas[:few])
         # A hair more than the bound: the terms and their sum are rounded.
         first = first[(1 - terms).sum(axis=1) < lack + 1e-9]
         terms = _compare(first, step, points, areas, sigmas)
@@ -115,5 +115,9 @@ def _similar_pairs(image_ids, points, areas, sigmas, threshold):
 def _compare(first, step, points, areas, sigmas):
     """Similarities (n, K) of the keypoints of poses to those ``step`` places on."""
     second = first + step
-    area = (areas[first] + areas[second]) / 2
-    return keypoint_similarity(points[first], points[second], area, sigmas)
+    return keypoint_similarity(
+        points.take(first, axis=0),
+        points.take(second, axis=0),
+        (areas[first] + areas[second]) / 2,
+        sigmas,
+    )

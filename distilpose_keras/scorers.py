@@ -5,39 +5,73 @@ pycocotools is the reference, hotcoco (Rust) takes a fraction of its time.
 """
 
 import contextlib
+import gc
 import io
 import re
 
 import numpy as np
 
+from distilpose_keras.close_calls import any_close_call
+
 # The oldest hotcoco whose figures were compared with pycocotools'.
 OLDEST_HOTCOCO = (1, 3)
-MAX_POSES = 20  # of an image, the best ones: what COCO's keypoint evaluation reads
-# As pycocotools spaces them: a similarity may lie on a threshold to the last bit.
-OKS_THRESHOLDS = np.linspace(0.5, 0.95, 10)
-RECALLS = np.linspace(0, 1, 101)
 
 
-def coco_figures(dataset, results, sigmas):
-    """Score poses by the fastest scorer at hand.
+@contextlib.contextmanager
+def paused_collector():
+    """Make many objects without Python's collector walking all there are meanwhile.
+
+    Beside a loaded backend its walks take longer than the work.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def coco_figures(dataset, image_ids, points, scores, sigmas):
+    """Score poses by the fastest scorer whose figures are pycocotools' own.
 
     Args:
         dataset: dict of ``images``, ``annotations`` and ``categories`` in COCO's
             format; ids of images and annotations count from 1, every annotation has
             all fields.
-        results: list of dicts in COCO's result format, of listed images, with finite
-            numbers.
+        image_ids: (N,) the image of each pose, one of the data set.
+        points: (N, K, 2) finite keypoints in pixels.
+        scores: (N,) finite person scores.
         sigmas: (K,) OKS standard deviations.
 
     Returns:
         Ten floats in pycocotools' order, -1 where the data has no person.
     """
+    sigmas = np.asarray(sigmas, np.float64)
+    results = _results(image_ids, points, scores)
     hotcoco = find_hotcoco()
-    if hotcoco is not None:
+    if hotcoco and not any_close_call(
+        dataset["annotations"], image_ids, points, sigmas
+    ):
         # Whatever is wrong with an optional package, pycocotools scores all the same.
         with contextlib.suppress(Exception):
             return hotcoco_figures(hotcoco, dataset, results, sigmas)
     return pycocotools_figures(dataset, results, sigmas)
+
+
+def _results(image_ids, points, scores):
+    """Poses in COCO's result format."""
+    flat = np.ones((*points.shape[:2], 3))
+    flat[..., :2] = points
+    columns = (
+        image_ids.tolist(),
+        flat.reshape(len(flat), 3 * points.shape[1]).tolist(),
+        scores.tolist(),
+    )
+    return [
+        {"image_id": image_id, "category_id": 1, "keypoints": row, "score": score}
+        for image_id, row, score in zip(*columns, strict=True)
+    ]
 
 
 def find_hotcoco():
@@ -52,16 +86,14 @@ def find_hotcoco():
 
 
 def hotcoco_figures(hotcoco, dataset, results, sigmas):
-    """Score with the module ``hotcoco``; see `coco_figures`.
+    """Score ``results`` (COCO's format) with the module ``hotcoco``.
 
     Raises:
         Exception: if the module does not work as its version 1.3 does.
     """
     truth = hotcoco.COCO(dataset)
     evaluation = hotcoco.COCOeval(truth, truth.load_res(results), "keypoints")
-    evaluation.params.kpt_oks_sigmas = np.asarray(sigmas, np.float64)
-    evaluation.params.iouThrs = OKS_THRESHOLDS
-    evaluation.params.recThrs = RECALLS
+    evaluation.params.kpt_oks_sigmas = sigmas
     evaluation.evaluate()
     evaluation.accumulate()
     evaluation.summary_lines()  # `summarize` would print
@@ -69,7 +101,7 @@ def hotcoco_figures(hotcoco, dataset, results, sigmas):
 
 
 def pycocotools_figures(dataset, results, sigmas):
-    """Score with pycocotools; see `coco_figures`."""
+    """Score ``results`` (COCO's format) with pycocotools."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -83,7 +115,7 @@ def pycocotools_figures(dataset, results, sigmas):
             found.dataset = {**dataset, "annotations": []}
             found.createIndex()
         evaluation = COCOeval(truth, found, "keypoints")
-        evaluation.params.kpt_oks_sigmas = np.asarray(sigmas, np.float64)
+        evaluation.params.kpt_oks_sigmas = sigmas
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from distilpose_keras.scorers import MAX_POSES, coco_figures
+from distilpose_keras.scorers import coco_figures, paused_collector
 
 KEYPOINT_SCORE_THRESHOLD = 0.2  # a keypoint below it says nothing about the person
+
+MAX_POSES = 20  # of an image, the best: what COCO's keypoint evaluation reads
 
 # The figures of a COCO keypoint evaluation, in pycocotools' order.
 FIGURES = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
@@ -47,6 +49,7 @@ class GroundTruth:
     people: list[dict]
 
 
+@paused_collector()
 def read_ground_truth(people):
     """Read the annotations behind a `PeopleIndex` for `score_coco`.
 
@@ -109,6 +112,7 @@ def _person(entry, nothing, counts):
     }
 
 
+@paused_collector()
 def score_coco(ground_truth, image_ids, keypoints, scores, sigmas, *, images=None):
     """Score poses against ground truth as COCO does.
 
@@ -143,7 +147,9 @@ def score_coco(ground_truth, image_ids, keypoints, scores, sigmas, *, images=Non
     numbers = {image_id: n for n, image_id in enumerate(chosen.tolist(), 1)}
     figures = coco_figures(
         _dataset(ground_truth.people, numbers),
-        _results([numbers[i] for i in ids[best].tolist()], points[best], scores[best]),
+        np.array([numbers[image_id] for image_id in ids[best].tolist()], np.int64),
+        points[best],
+        scores[best],
         sigmas,
     )
     return dict(zip(FIGURES, figures, strict=True))
@@ -189,17 +195,6 @@ def _dataset(people, numbers):
         ],
         "categories": [{"id": 1, "name": "person"}],
     }
-
-
-def _results(image_numbers, points, scores):
-    """Poses in COCO's result format."""
-    flat = np.ones((*points.shape[:2], 3))
-    flat[..., :2] = points
-    rows = flat.reshape(len(flat), 3 * points.shape[1]).tolist()
-    return [
-        {"image_id": number, "category_id": 1, "keypoints": row, "score": score}
-        for number, row, score in zip(image_numbers, rows, scores.tolist(), strict=True)
-    ]
 
 
 def pose_results(keypoints, keypoint_scores, boxes_xywh, box_scores):
