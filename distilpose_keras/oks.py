@@ -1,6 +1,5 @@
 """Object keypoint similarity (OKS) and the suppression of poses found twice."""
 
-
 import numpy as np
 
 NMS_THRESHOLD = 0.9  # two poses of one image with a larger OKS are the same person

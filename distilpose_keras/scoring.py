@@ -158,7 +158,7 @@ def score_coco(ground_truth, image_ids, keypoints, scores, sigmas, *, images=Non
 def _check_poses(ground_truth, image_ids, points, scores):
     """Raise where poses cannot be scored: NaN would count as a perfect match."""
     for name, values in {"keypoints": points, "scores": scores}.items():
-        bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+        bad = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
         if bad.any():
             raise ValueError(
                 f"{name} of poses must be finite. Received: {np.count_nonzero(bad)} "
