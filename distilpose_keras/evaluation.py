@@ -56,8 +56,8 @@ def evaluate(
         boxes that were run) and `seconds`.
 
     Raises:
-        ValueError: if the model's keypoints are not those of the data, there is
-            nothing to score, or an image cannot be read.
+        ValueError: if the model's keypoints are not those of the data or not finite,
+            there is nothing to score, or an image cannot be read.
     """
     if not isinstance(predictor, PosePredictor):
         predictor = PosePredictor(predictor)

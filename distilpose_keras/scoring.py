@@ -174,13 +174,13 @@ def _check_poses(ground_truth, image_ids, points, scores):
 
 
 def _best_of_each_image(image_ids, scores):
-    """Indices, ascending, of the poses that COCO's evaluation reads."""
+    """Indices of the poses that COCO's evaluation reads, by image, best first."""
     order = np.lexsort((-scores, image_ids))
     _, starts, counts = np.unique(
         image_ids[order], return_index=True, return_counts=True
     )
     rank = np.arange(len(order)) - np.repeat(starts, counts)
-    return np.sort(order[rank < MAX_POSES])
+    return order[rank < MAX_POSES]
 
 
 def _dataset(people, numbers):
