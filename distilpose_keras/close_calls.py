@@ -68,8 +68,8 @@ class _People:
         # A person without labelled keypoints is a region: the box, doubled all around.
         self._low = (boxes[:, :2] - boxes[:, 2:])[:, None]
         self._high = (boxes[:, :2] + 2 * boxes[:, 2:])[:, None]
-        self._counted = keypoints[..., 2] > 0
-        self._region = ~self._counted.any(axis=1)
+        self._counted = np.greater(keypoints[..., 2], 0)
+        self._region = np.logical_not(self._counted.any(axis=1))
         self._counted[self._region] = True
 
     def oks(self, points, person, sigmas):
