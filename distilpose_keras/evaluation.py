@@ -8,16 +8,9 @@ from rich.progress import Progress
 
 from distilpose_keras.crops import crop_batches
 from distilpose_keras.data.transforms import PIXEL_STD, box_to_center_scale
+from distilpose_keras.oks import NMS_THRESHOLD, oks_nms, select_poses
 from distilpose_keras.predictor import PosePredictor
-from distilpose_keras.scoring import (
-    FIGURES,
-    NMS_THRESHOLD,
-    oks_nms,
-    read_ground_truth,
-    rescore,
-    score_coco,
-    select_poses,
-)
+from distilpose_keras.scoring import FIGURES, read_ground_truth, rescore, score_coco
 
 __all__ = [
     "FIGURES",
@@ -43,7 +36,7 @@ def evaluate(
 ):
     """Score a model by COCO's keypoint evaluation.
 
-    Boxes -> crops -> keypoints -> person scores (`rescore`) -> OKS-NMS -> pycocotools.
+    Boxes -> crops -> keypoints -> person scores (`rescore`) -> OKS-NMS -> AP.
 
     Args:
         predictor: a `PosePredictor`, or what its constructor takes.
@@ -63,8 +56,8 @@ def evaluate(
         boxes that were run) and `seconds`.
 
     Raises:
-        ValueError: if the model's keypoints are not those of the data, there is
-            nothing to score, or an image cannot be read.
+        ValueError: if the model's keypoints are not those of the data or not finite,
+            there is nothing to score, or an image cannot be read.
     """
     if not isinstance(predictor, PosePredictor):
         predictor = PosePredictor(predictor)
