@@ -21,18 +21,6 @@ SYNTHETIC_IMAGES = 60
 POSES_PER_PERSON = 10
 
 
-def add_arguments(parser):
-    """Add the arguments of ``benchmark.py evaluation``."""
-    parser.add_argument(
-        "--data", help="data set in COCO layout; a synthetic one by default"
-    )
-    parser.add_argument(
-        "--model", default="demo_student", help="a model file, or the name of a model"
-    )
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=3, help="passes; medians count")
-
-
 def run(args):
     """Measure, and return one dict per row of the table.
 
@@ -41,7 +29,7 @@ def run(args):
     ``ratio`` is a step's time by that of making crops and then running the model.
 
     Args:
-        args: namespace of `add_arguments`.
+        args: namespace of the arguments of ``distilpose benchmark evaluation``.
     """
     model = build_model(args.model) if args.model in MODELS else args.model
     predictor = PosePredictor(model, batch_size=args.batch_size)
