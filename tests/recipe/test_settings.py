@@ -1,6 +1,13 @@
+import pytest
+
 from distilpose_keras.data.transforms import Augmentation
 from distilpose_keras.models.configs import MODELS
-from distilpose_keras.recipe.settings import demo_recipe, paper_recipe
+from distilpose_keras.recipe.settings import (
+    demo_recipe,
+    paper_recipe,
+    recipe_of,
+    with_changes,
+)
 
 
 def test_the_papers_recipe_is_the_papers():
@@ -21,3 +28,52 @@ def test_the_demonstration_compares_students_trained_alike():
     assert student.input_size == teacher.input_size
     assert not student.is_teacher
     assert teacher.is_teacher
+
+
+@pytest.mark.parametrize("name", [n for n in MODELS if n != "deeppose_resnet50"])
+def test_every_named_model_has_a_recipe_that_fits(name):
+    recipe = recipe_of(name)
+    teacher = MODELS[recipe.teacher]
+    if MODELS[name].is_teacher:
+        assert (recipe.student, recipe.teacher) == (None, name)
+        return
+    student = MODELS[recipe.student]
+    assert recipe.student == name
+    assert teacher.is_teacher
+    assert teacher.input_size == student.input_size
+    tokens = recipe.loss_weights.get("keypoint_token_weight", 1)
+    assert bool(tokens) == student.has_tokens <= teacher.has_tokens
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("yolo", False, "unknown model 'yolo'; known: distilpose_s"),
+        ("hrnet_w32", True, "hrnet_w32 is trained alone"),
+        ("deeppose_resnet50", False, "neither scores nor sigmas"),
+    ],
+)
+def test_a_model_that_cannot_be_trained_so_is_refused(name, given, message):
+    with pytest.raises(ValueError, match=message):
+        recipe_of(name, given_teacher=given)
+
+
+def test_the_demonstration_stands_in_for_students_and_for_teachers():
+    assert recipe_of("distilpose_l", demo=True) == demo_recipe()
+    alone = recipe_of("hrnet_w48", demo=True)
+    assert (alone.student, alone.teacher, alone.baseline) == (
+        None,
+        "demo_teacher",
+        False,
+    )
+
+
+def test_changes_are_of_both_trainings_and_nothing_else():
+    changed = with_changes(demo_recipe(), epochs=2, appearance=True)
+    demo = demo_recipe()
+    for name in ("student_training", "teacher_training"):
+        training = getattr(changed, name)
+        assert training.epochs == 2
+        assert training.batch_size == getattr(demo, name).batch_size
+    assert changed.appearance and not demo.appearance
+    assert with_changes(demo) == demo
