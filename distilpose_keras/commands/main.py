@@ -57,11 +57,10 @@ def script(command, *given, description=None, examples=None):
 
 
 def _main(argv):
-    name, *rest = argv or [None]
-    if name not in map(_typed, COMMANDS):
-        _overview().parse_args(argv)  # help, the version, or a mistake
-    command = name.replace("-", "_")
-    return _run(command, _parser(command, f"distilpose {name}"), rest)
+    if not argv or argv[0] not in map(_typed, COMMANDS):
+        _overview().parse_args(argv[:1])  # help, the version, or a mistake
+    name = argv[0].replace("-", "_")
+    return _run(name, _parser(name, f"distilpose {argv[0]}"), argv[1:])
 
 
 def _overview():

@@ -102,6 +102,8 @@ def test_mistakes_import_no_backend(tmp_path):
     [
         (["trian"], "invalid choice: 'trian'"),
         ([], "required: COMMAND"),
+        (["--"], "required: COMMAND"),
+        (["--data", "models"], "required: COMMAND"),
         (["finetune_int8"], "invalid choice"),  # one spelling
         (["models", "--jsn", "x"], "unrecognized arguments: --jsn"),
     ],
