@@ -42,26 +42,6 @@ print(count, seconds, processor, peak)
 """
 
 
-def add_arguments(parser):
-    """Add the arguments of ``benchmark.py data``."""
-    parser.add_argument("--data", required=True, help="data set in COCO layout")
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=5, help="passes; medians count")
-    parser.add_argument(
-        "--workers",
-        type=int,
-        nargs="*",
-        default=sorted({2, os.cpu_count() or 2}),
-        help="numbers of worker processes to measure",
-    )
-    parser.add_argument(
-        "--people",
-        type=int,
-        default=150_000,
-        help="size of the annotation file whose opening is measured; 0 for none",
-    )
-
-
 def run(args):
     """Measure, and return one dict per row of the table.
 
@@ -73,7 +53,7 @@ def run(args):
     runs in turns.
 
     Args:
-        args: namespace of `add_arguments`.
+        args: namespace of the arguments of ``distilpose benchmark data``.
     """
     people = load_people(*coco_paths(args.data, "train"))
     threads = cv2.getNumThreads()

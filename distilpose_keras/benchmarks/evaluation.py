@@ -25,25 +25,6 @@ SYNTHETIC_IMAGES = 60
 AGREEMENT = 1e-9  # of the ten figures with pycocotools'
 
 
-def add_arguments(parser):
-    """Add the arguments of ``benchmark.py evaluation``."""
-    parser.add_argument(
-        "--data", help="data set in COCO layout; a synthetic one by default"
-    )
-    parser.add_argument(
-        "--model", default="demo_student", help="a model file, or the name of a model"
-    )
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=3, help="passes; medians count")
-    parser.add_argument(
-        "--scored-images",
-        type=int,
-        default=scoring_set.IMAGES,
-        metavar="N",
-        help="size of the generated set that is scored; COCO's val2017 by default",
-    )
-
-
 def run(args):
     """Measure, and return one dict per row of the two tables.
 
@@ -53,7 +34,7 @@ def run(args):
     of `measure_scoring`.
 
     Args:
-        args: namespace of `add_arguments`.
+        args: namespace of the arguments of ``distilpose benchmark evaluation``.
     """
     model = build_model(args.model) if args.model in MODELS else args.model
     predictor = PosePredictor(model, batch_size=args.batch_size)

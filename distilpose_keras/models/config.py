@@ -36,6 +36,8 @@ class PoseConfig:
     image_std: ClassVar[tuple[float, ...]] = IMAGE_STD
     # Whether int8-full files can be made: no floating-point operator is left.
     integer_only: ClassVar[bool] = False
+    # Whether a teacher of heatmaps can teach it: it predicts scores and sigmas.
+    distillable: ClassVar[bool] = False
 
     @property
     def num_keypoints(self) -> int:

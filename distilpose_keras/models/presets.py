@@ -11,6 +11,7 @@ from distilpose_keras.models.families import (
     simple_baseline,
     tokenpose,
 )
+from distilpose_keras.models.figures import Figures
 from distilpose_keras.models.legacy import modern_config
 
 # A family's name in files, its configuration and its named models.
@@ -25,6 +26,11 @@ FAMILIES = {
 WEIGHTS = Path(__file__).parents[1] / "presets"
 MODELS: dict[str, PoseConfig] = {
     config.name: config for _, models in FAMILIES.values() for config in models
+}
+FIGURES: dict[str, Figures] = {
+    config.name: figures
+    for _, models in FAMILIES.values()
+    for config, figures in models.items()
 }
 
 

@@ -2,6 +2,7 @@
 
 import sys
 
+from distilpose_keras.data.appearance import AppearanceAugmentation
 from distilpose_keras.data.coco import coco_paths, load_people
 from distilpose_keras.data.dataset import PoseDataset
 from distilpose_keras.data.transforms import Augmentation
@@ -77,6 +78,7 @@ def train_model(trainer, file, splits, training, settings, options, processes):
         batch_size=min(training.batch_size, len(people)),
         input_size=model.pose_config.input_size,
         augmentation=Augmentation(**settings.augmentation),
+        appearance=AppearanceAugmentation() if settings.appearance else None,
         seed=options.seed,
         image_dtype="uint8",
         skip_bad_images=options.skip_bad_images,

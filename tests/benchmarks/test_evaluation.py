@@ -1,6 +1,5 @@
 """The evaluation benchmark measures what it says."""
 
-import argparse
 import json
 
 import numpy as np
@@ -9,12 +8,11 @@ import pytest
 from distilpose_keras.benchmarks import evaluation, plain_scoring
 from distilpose_keras.data.coco import coco_paths, load_people
 from distilpose_keras.synthetic import render_dataset
+from tests.benchmarks.arguments import of
 
 
-def arguments(*given):
-    parser = argparse.ArgumentParser()
-    evaluation.add_arguments(parser)
-    return parser.parse_args([str(value) for value in given])
+def arguments(*argv):
+    return of("evaluation", *argv)
 
 
 @pytest.mark.slow

@@ -7,13 +7,8 @@ import pytest
 
 from distilpose_keras.models.deploy import deploy
 from distilpose_keras.models.model import build_model
-from distilpose_keras.models.presets import MODELS
-from distilpose_keras.profiling.model import (
-    PAPER,
-    markdown_table,
-    profile,
-    profile_model,
-)
+from distilpose_keras.models.presets import FIGURES, MODELS
+from distilpose_keras.profiling.model import markdown_table, profile, profile_model
 from tests.models import reference
 from tests.models.small import small
 
@@ -40,7 +35,7 @@ def test_published_models_have_the_published_figures(name):
     assert figures.gmacs == pytest.approx(expected["gmacs"], rel=1e-4)
     assert figures.total_params > figures.trainable_params
     if name in COUNTED_BY_THE_PAPER:
-        params, gflops = PAPER[name]
+        params, gflops = FIGURES[name].paper_params_m, FIGURES[name].paper_gflops
         digits = len(str(gflops).split(".")[1])
         assert round(figures.gflops_paper, digits) == gflops
         digits = len(str(params).split(".")[1])

@@ -17,6 +17,7 @@ from distilpose_keras.codecs.coordinates import CoordinateCodec
 from distilpose_keras.losses.labels import CoordinateLoss
 from distilpose_keras.models.backbones import HRNet, ResNet, StemNet
 from distilpose_keras.models.config import PoseConfig
+from distilpose_keras.models.figures import Figures
 from distilpose_keras.models.folding import float_dense, with_weights
 from distilpose_keras.models.layers import (
     OUTPUT_DTYPE,
@@ -53,6 +54,11 @@ class DeepPose(PoseConfig):
             raise ValueError(
                 f"num_sigmas must be one of (1, 2). Received: {self.num_sigmas!r}"
             )
+
+    @property
+    def distillable(self):
+        """Whether there are scores and sigmas to teach."""
+        return self.confidence
 
     def build(self, images):
         """Return keypoints and scores, and sigmas with `confidence`."""
@@ -111,8 +117,7 @@ class DeepPose(PoseConfig):
         return {"sigmas": positive_sigmas(raw)}
 
 
-# Trainable parameters beside each.
-MODELS = (
-    DeepPose("deeppose_resnet50", confidence=False),  # 23,577,698
-    DeepPose("deeppose_resnet50_distilled"),  # 23,682,197; the paper's Table 6
-)
+MODELS = {
+    DeepPose("deeppose_resnet50", confidence=False): Figures(23_577_698, 4.004),
+    DeepPose("deeppose_resnet50_distilled"): Figures(23_682_197, 4.004),
+}

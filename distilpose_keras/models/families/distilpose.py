@@ -27,6 +27,7 @@ from distilpose_keras.models.deployed_tokens import (
     norm,
     quantized_tokens,
 )
+from distilpose_keras.models.figures import Figures
 from distilpose_keras.models.folding import float_dense
 from distilpose_keras.models.layers import (
     OUTPUT_DTYPE,
@@ -60,6 +61,7 @@ class DistilPose(PoseConfig):
     num_sigmas: int = 2
 
     integer_only = True
+    distillable = True
     codec = CoordinateCodec()
 
     def __post_init__(self):
@@ -137,11 +139,12 @@ _DEMO = {  # a pair that two CPU cores train in minutes
     "transformer": TokenTransformer(dim=64, layers=3, heads=4, mlp_ratio=2),
 }
 
-# Trainable parameters beside each; the paper's AP on COCO val.
-MODELS = (
-    DistilPose("distilpose_s"),  # 5,364,101; 71.6
-    DistilPose("distilpose_l", backbone=HRNet(48, stages=3)),  # 21,265,637; 74.4
-    DistilPose(  # 158,325
-        "demo_student", backbone=StemNet(width=16, blocks=1, block_width=16), **_DEMO
+MODELS = {
+    DistilPose("distilpose_s"): Figures(5_364_101, 2.705, 5.36, 2.38, 71.6),
+    DistilPose("distilpose_l", backbone=HRNet(48, stages=3)): Figures(
+        21_265_637, 10.61, 21.27, 10.33, 74.4
     ),
-)
+    DistilPose(
+        "demo_student", backbone=StemNet(width=16, blocks=1, block_width=16), **_DEMO
+    ): Figures(158_325, 0.006113),
+}

@@ -14,6 +14,7 @@ from distilpose_keras.losses.labels import HeatmapLoss
 from distilpose_keras.models.backbones import HRNet as Branches
 from distilpose_keras.models.backbones import StemNet
 from distilpose_keras.models.config import PoseConfig
+from distilpose_keras.models.figures import Figures
 from distilpose_keras.models.layers import heatmap_layer
 
 
@@ -50,8 +51,11 @@ class HRNet(PoseConfig):
         return HeatmapLoss(self.codec)
 
 
-# Trainable parameters and the paper's AP on COCO val beside each.
-MODELS = (
-    HRNet("hrnet_w32", backbone=Branches(32, stages=4)),  # 28,536,113; 74.4
-    HRNet("hrnet_w48", backbone=Branches(48, stages=4)),  # 63,595,745; 75.1
-)
+MODELS = {
+    HRNet("hrnet_w32", backbone=Branches(32, stages=4)): Figures(
+        28_536_113, 7.645, 28.5, 7.1, 74.4
+    ),
+    HRNet("hrnet_w48", backbone=Branches(48, stages=4)): Figures(
+        63_595_745, 15.69, 63.6, 14.6, 75.1
+    ),
+}

@@ -17,6 +17,7 @@ from distilpose_keras.codecs.heatmaps import SIGMA, HeatmapCodec
 from distilpose_keras.losses.labels import HeatmapLoss
 from distilpose_keras.models.backbones import HRNet, ResNet, StemNet
 from distilpose_keras.models.config import PoseConfig
+from distilpose_keras.models.figures import Figures
 from distilpose_keras.models.layers import batch_norm, heatmap_layer
 
 
@@ -76,9 +77,14 @@ def deconvolution(x, filters, index):
     return ops.relu(batch_norm(x, f"{name}-{3 * index + 1}"))
 
 
-# Trainable parameters and the AP on COCO val that the paper quotes beside each.
-MODELS = (
-    SimpleBaseline("simple_baseline_resnet50"),  # 33,999,697; 70.4
-    SimpleBaseline("simple_baseline_resnet101", backbone=ResNet(101)),  # 52,991,825
-    SimpleBaseline("simple_baseline_resnet152", backbone=ResNet(152)),  # 68,635,473
-)
+MODELS = {
+    SimpleBaseline("simple_baseline_resnet50"): Figures(
+        33_999_697, 5.426, 34.0, 8.9, 70.4
+    ),
+    SimpleBaseline("simple_baseline_resnet101", backbone=ResNet(101)): Figures(
+        52_991_825, 9.063, 53.0, 12.4, 71.4
+    ),
+    SimpleBaseline("simple_baseline_resnet152", backbone=ResNet(152)): Figures(
+        68_635_473, 12.70, 68.6, 15.7, 72.0
+    ),
+}

@@ -1,4 +1,4 @@
-"""tools/predict.py: pictures and COCO-format JSON, and one line on mistakes."""
+"""`distilpose predict`: pictures and COCO-format JSON, and one line on mistakes."""
 
 import json
 
@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def predict(command):
-    return command("tools/predict.py")
+    return command("predict")
 
 
 @pytest.fixture
@@ -22,14 +22,6 @@ def folder(tmp_path):
         noise = rng.integers(0, 256, (120, 160, 3)).astype(np.uint8)
         cv2.imwrite(str(path / f"{number:012}.jpg"), noise)
     return path
-
-
-def error_line(capsys):
-    """The one line that a user's mistake prints."""
-    lines = capsys.readouterr().err.strip().splitlines()
-    (line,) = [line for line in lines if line.startswith("error:")]
-    assert line == lines[-1]
-    return line
 
 
 def test_boxes_of_a_file_give_poses_in_coco_format(predict, model, folder, tmp_path):
@@ -77,32 +69,32 @@ def test_nobody_found_is_an_empty_list(predict, model, tmp_path, capsys):
 
 
 def test_a_truncated_picture_is_named_and_the_others_are_kept(
-    predict, model, folder, tmp_path, capsys
+    predict, model, folder, tmp_path, mistake
 ):
     bad = folder / "000000000009.jpg"
     bad.write_bytes((folder / "000000000007.jpg").read_bytes()[:2000])
     out = tmp_path / "out"
     assert predict(model, folder, "--whole-image", "--out", out) == 2
-    line = error_line(capsys)
+    line = mistake()
     assert "1 of 3 inputs skipped" in line and "000000000009.jpg" in line
     poses = json.loads((out / "poses.json").read_text())
     assert [pose["image_id"] for pose in poses] == [7, 12]
 
 
-def test_an_output_folder_with_files_is_kept(predict, model, folder, tmp_path, capsys):
+def test_an_output_folder_with_files_is_kept(predict, model, folder, tmp_path, mistake):
     out = tmp_path / "out"
     out.mkdir()
     (out / "mine.txt").write_text("keep")
     assert predict(model, folder, "--whole-image", "--out", out) == 2
-    assert "--overwrite" in error_line(capsys)
+    assert "--overwrite" in mistake()
     assert [p.name for p in out.iterdir()] == ["mine.txt"]
     assert predict(model, folder, "--whole-image", "--out", out, "--overwrite") == 0
 
 
-def test_pictures_are_never_overwritten(predict, model, folder, capsys):
+def test_pictures_are_never_overwritten(predict, model, folder, mistake):
     arguments = ("--whole-image", "--overwrite", "--out", folder)
     assert predict(model, folder, *arguments) == 2
-    assert "must not be the folder of the pictures" in error_line(capsys)
+    assert "must not be the folder of the pictures" in mistake()
 
 
 @pytest.mark.parametrize(
@@ -114,12 +106,12 @@ def test_pictures_are_never_overwritten(predict, model, folder, capsys):
     ],
 )
 def test_mistakes_are_one_line(
-    predict, model, folder, tmp_path, capsys, arguments, complaint
+    predict, model, folder, tmp_path, mistake, arguments, complaint
 ):
     names = {"MODEL": model, "FOLDER": folder}
     given = [names.get(argument, argument) for argument in arguments]
     if "--boxes" not in given:
         given.append("--whole-image")
     assert predict(*given, "--out", tmp_path / "out") == 2
-    assert complaint in error_line(capsys)
+    assert complaint in mistake()
     assert not (tmp_path / "out").exists()

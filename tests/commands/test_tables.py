@@ -1,6 +1,8 @@
-"""The table at the end of a run, as a reader sees it."""
+"""Tables as a reader sees them."""
 
-from distilpose_keras.recipe.table import print_rows
+from rich.table import Table
+
+from distilpose_keras.commands.tables import print_rows, print_table
 
 
 def cells(text):
@@ -12,15 +14,15 @@ def cells(text):
     ]
 
 
-def test_figures_have_their_units_and_missing_ones_a_dash(capsys):
+def test_rows_are_shown_with_units_and_dashes(capsys):
     print_rows(
         [
             {
                 "model": "student",
-                "file": "student.keras",
+                "file": "runs/student.keras",
                 "AP": 0.5312,
                 "AP50": 1.0,
-                "AP75": 0.0,
+                "AP75": -1,  # nobody to score
                 "params": 5364101,
                 "bytes": 21_457_123,
                 "latency_ms": 12.36,
@@ -30,16 +32,17 @@ def test_figures_have_their_units_and_missing_ones_a_dash(capsys):
     )
     heading, first, second = cells(capsys.readouterr().out)
     assert heading == [
-        *("model", "file", "AP", "AP50", "AP75", "parameters", "MB", "ms")
+        *("model", "file", "AP", "AP50", "AP75", "parameters", "size", "latency")
     ]
     assert first == [
-        *("student", "student.keras", "53.1", "100.0", "0.0", "5,364,101"),
-        *("21.46", "12.4"),
+        *("student", "student.keras", "53.1", "100.0", "–", "5,364,101"),
+        *("21.46 MB", "12.4 ms"),
     ]
-    assert second == ["student", "student_int8.tflite", *["-"] * 6]
+    assert second == ["student", "student_int8.tflite", *["–"] * 6]
 
 
-def test_long_names_are_not_cut_in_a_file(capsys):
-    name = "student_of_a_long_name_int8-full.tflite"
-    print_rows([{"model": "student", "file": name, "params": 5364101}])
-    assert name in capsys.readouterr().out
+def test_long_lines_are_not_cut_in_a_file(capsys):
+    table = Table("name")
+    table.add_row("x" * 110)
+    print_table(table)
+    assert "x" * 110 in capsys.readouterr().out

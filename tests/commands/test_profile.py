@@ -1,4 +1,4 @@
-"""The profile_model command."""
+"""`distilpose profile`: the same figures in the table and in the JSON."""
 
 import json
 
@@ -8,7 +8,7 @@ import pytest
 @pytest.fixture
 def profile(command, capsys):
     """Run the command; return exit code, output and errors."""
-    run = command("tools/profile_model.py")
+    run = command("profile")
 
     def call(*arguments):
         return run(*arguments), *capsys.readouterr()

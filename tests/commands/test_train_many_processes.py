@@ -1,4 +1,4 @@
-"""The main command in two processes that share an output folder."""
+"""`distilpose train` in two processes that share an output folder."""
 
 import importlib.util
 import json
@@ -42,7 +42,7 @@ def start(root, backend, addresses, index, arguments):
         "KERAS_DISTRIBUTION_PROCESS_ID": str(index),
     }
     return subprocess.Popen(
-        [sys.executable, "recipes/train_distilpose_s.py", *map(str, arguments)],
+        [sys.executable, "-m", "distilpose_keras", "train", *map(str, arguments)],
         cwd=root,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
@@ -97,7 +97,7 @@ def test_two_processes_make_one_run(root, given, tmp_path, backend):
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_processes_that_nothing_names_are_refused(root, given, tmp_path, backend):
     process = subprocess.run(
-        [sys.executable, "recipes/train_distilpose_s.py", *map(str, given)],
+        [sys.executable, "-m", "distilpose_keras", "train", *map(str, given)],
         cwd=root,
         env={**os.environ, "PYTHONPATH": str(root), "KERAS_BACKEND": backend},
         capture_output=True,

@@ -1,18 +1,17 @@
 """Fine-tuning for integers in one command: its files, figures and mistakes."""
 
+import argparse
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
+from distilpose_keras.commands import finetune_int8
 from distilpose_keras.data.dataset import PoseDataset
 from distilpose_keras.formats.metadata import read_metadata
 from distilpose_keras.models.model import build_model, load_model
 from distilpose_keras.synthetic import render_dataset
 
-SCRIPT = "recipes/finetune_int8.py"
 FILES = [
     "post_training_int8-full.tflite",
     "fine_tuned_int8-full.tflite",
@@ -22,16 +21,22 @@ FILES = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A student, a teacher, a student without confidence, and a few people."""
+    """A student, a teacher and a few people."""
     folder = tmp_path_factory.mktemp("finetune")
     render_dataset(folder / "data", train_images=20, val_images=4, workers=1)
     build_model("demo_student").save(folder / "student.keras")
     build_model("demo_teacher").save(folder / "teacher.keras")
-    plain = build_model("deeppose_resnet50", input_size=(64, 64))
-    plain.save(folder / "plain.keras")
-    teacher = build_model("simple_baseline_resnet50", input_size=(64, 64))
-    teacher.save(folder / "cnn_teacher.keras")
     return folder
+
+
+@pytest.fixture(scope="module")
+def convolutional(folder):
+    """A student without confidence and a teacher, beside the others."""
+    for name, file in (
+        ("deeppose_resnet50", "plain"),
+        ("simple_baseline_resnet50", "cnn_teacher"),
+    ):
+        build_model(name, input_size=(64, 64)).save(folder / f"{file}.keras")
 
 
 @pytest.fixture
@@ -50,14 +55,14 @@ def arguments(folder, tmp_path):
 
 
 @pytest.fixture
-def main(script, monkeypatch):
+def finetune(command, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    return script(SCRIPT).main
+    return command("finetune-int8")
 
 
 @pytest.mark.slow
-def test_one_command_leaves_files_and_their_figures(main, arguments, tmp_path):
-    main(arguments("student", "teacher", "--preset", "demo"))
+def test_one_command_leaves_files_and_their_figures(finetune, arguments, tmp_path):
+    assert finetune(*arguments("student", "teacher", "--preset", "demo")) == 0
     out = tmp_path / "out"
     rows = json.loads((out / "metrics.json").read_text())
     assert [os.path.basename(row["file"]) for row in rows] == ["student.keras", *FILES]
@@ -71,7 +76,7 @@ def test_one_command_leaves_files_and_their_figures(main, arguments, tmp_path):
 
 
 def test_without_augmentation_crops_are_as_their_boxes_say(
-    script, arguments, folder, monkeypatch
+    arguments, folder, monkeypatch
 ):
     trained_on = []
 
@@ -79,11 +84,12 @@ def test_without_augmentation_crops_are_as_their_boxes_say(
         trained_on.extend(image for images, _ in batches for image in images)
 
     monkeypatch.setattr("distilpose_keras.quantization.finetune.finetune", record)
-    recipe = script(SCRIPT)
-    parsed = recipe.parse_arguments(arguments("student", "teacher", "--preset", "none"))
+    parser = argparse.ArgumentParser()
+    finetune_int8.add_arguments(parser)
+    parsed = parser.parse_args(arguments("student", "teacher", "--preset", "none"))
     student = load_model(folder / "student.keras")
-    people, _ = recipe.load_splits(parsed, student.pose_config.schema)
-    recipe.train(student, None, people, parsed)
+    people, _ = finetune_int8.load_splits(parsed, student.pose_config.schema)
+    finetune_int8.train(student, None, people, parsed)
     with PoseDataset(
         people,
         batch_size=len(people),
@@ -103,33 +109,29 @@ def test_without_augmentation_crops_are_as_their_boxes_say(
         ("teacher", "teacher", [], "only a student"),
         ("plain", "cnn_teacher", [], "confidence=False"),
         ("student", "gone", [], "gone.keras"),
-        ("student", "teacher", ["--epochs", "0"], "--epochs must be above 0"),
+        ("student", "teacher", ["--epochs", "0"], "--epochs: must be at least 1"),
         ("student", "teacher", ["--limit", "3"], "at least 16 people"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_trained(
-    student, teacher, more, message, main, arguments, tmp_path
+    student,
+    teacher,
+    more,
+    message,
+    finetune,
+    arguments,
+    convolutional,
+    tmp_path,
+    mistake,
 ):
-    with pytest.raises(ValueError, match=message):
-        main(arguments(student, teacher, *more))
+    assert finetune(*arguments(student, teacher, *more)) == 2
+    assert message in mistake()
     assert not (tmp_path / "out").exists()
 
 
-def test_a_finished_run_is_not_overwritten(main, arguments, tmp_path):
+def test_a_finished_run_is_not_overwritten(finetune, arguments, tmp_path, mistake):
     out = tmp_path / "out"
     out.mkdir()
     (out / "metrics.json").write_text("[]")
-    with pytest.raises(ValueError, match="--overwrite replaces it"):
-        main(arguments())
-
-
-def test_a_mistake_is_one_line_and_exit_code_2(root, arguments):
-    done = subprocess.run(
-        [sys.executable, SCRIPT, *arguments("student", "teacher", "--batch-size", "0")],
-        cwd=root,
-        env=os.environ | {"PYTHONPATH": str(root)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 2
-    assert done.stderr == "error: --batch-size must be above 0. Received: 0\n"
+    assert finetune(*arguments()) == 2
+    assert "--overwrite replaces it" in mistake()

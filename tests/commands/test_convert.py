@@ -1,4 +1,4 @@
-"""The convert_checkpoint command."""
+"""`distilpose convert`: all weights of a checkpoint, or a list of what is missing."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from distilpose_keras.models.model import build_model, load_model
 @pytest.fixture
 def convert(command, capsys):
     """Run the command; return exit code, output and errors."""
-    run = command("tools/convert_checkpoint.py")
+    run = command("convert")
 
     def call(*arguments):
         return run(*arguments), *capsys.readouterr()

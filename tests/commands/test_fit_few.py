@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from distilpose_keras.commands import fit_few
 from distilpose_keras.data.coco import coco_paths, load_people
 from distilpose_keras.models.model import build_model, load_model
 from distilpose_keras.recipe.stages import FILES
@@ -35,16 +36,16 @@ def data(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def recipe(script):
-    return script("recipes/fit_few_people.py")
+@pytest.fixture
+def fit(command):
+    return command("fit-few")
 
 
 @pytest.mark.slow
-def test_a_small_pair_learns_sixteen_people(recipe, data, tmp_path):
+def test_a_small_pair_learns_sixteen_people(fit, data, tmp_path, mistake):
     steps = ["--teacher-steps", "600", "--student-steps", "300", "--people", "16"]
     args = ["--data", str(data), "--out", str(tmp_path), "--learning-rate", "3e-3"]
-    recipe.main([*args, *steps, *DEMO])
+    assert fit(*args, *steps, *DEMO) == 0
     rows = json.loads((tmp_path / "metrics.json").read_text())
     assert [Path(row["file"]).name for row in rows] == ["student.keras", *FILES]
     assert all(row["AP"] > 0.3 for row in rows)
@@ -52,30 +53,30 @@ def test_a_small_pair_learns_sixteen_people(recipe, data, tmp_path):
     student = load_model(tmp_path / "student.keras")
     assert student.metadata["ap"] == rows[0]["AP"]
     assert load_model(tmp_path / "teacher.keras").metadata["ap"] > 0.3
-    with pytest.raises(ValueError, match="--overwrite"):
-        recipe.main([*args, *steps, *DEMO])
+    assert fit(*args, *steps, *DEMO) == 2
+    assert "--overwrite" in mistake()
 
 
-def test_the_people_with_most_labels_are_taken_large_ones_first(recipe, data):
+def test_the_people_with_most_labels_are_taken_large_ones_first(data):
     people = load_people(*coco_paths(data, "train"))
     people.visibility[:] = 0
     people.visibility[2, :9] = 2
     people.visibility[5, :3] = 1
     people.visibility[[1, 4], :2] = 1
     people.areas[[1, 4]] = 10, 20
-    chosen = recipe.most_labelled(people, 3)
+    chosen = fit_few.most_labelled(people, 3)
     kept = people.annotation_ids[[2, 4, 5]]
     np.testing.assert_array_equal(chosen.annotation_ids, kept)
 
 
-def test_a_student_starts_from_what_it_shares_with_its_teacher(recipe):
+def test_a_student_starts_from_what_it_shares_with_its_teacher():
     """Same names and shapes: all but the student's two output maps and wider stem."""
     student, teacher = build_model("demo_student"), build_model("demo_teacher")
     values = {}
     for number, weight in enumerate(teacher.weights, start=2):  # 0 and 1 are defaults
         weight.assign(np.full(weight.shape, number))
         values[weight.path.replace("tokenpose", "tokenhead")] = number
-    recipe.start_from(student, teacher)
+    fit_few.start_from(student, teacher)
     own = {
         weight.path
         for weight in student.weights
@@ -87,13 +88,13 @@ def test_a_student_starts_from_what_it_shares_with_its_teacher(recipe):
 @pytest.mark.parametrize(
     "argument, message",
     [
-        (["--people", "0"], "--people must be above 0. Received: 0"),
+        (["--people", "0"], "--people: must be at least 1. Received: 0"),
         (["--people", "4"], "at least 16 people. Received: 4 in"),
         (["--people", "16", "--teacher-model", "demo_teacher"], "same input size"),
-        (["--learning-rate", "-1"], "--learning-rate must be above 0"),
+        (["--learning-rate", "-1"], "--learning-rate: must be above 0"),
         (["--data", "nowhere"], "nowhere"),
     ],
 )
-def test_mistakes_are_one_line(recipe, data, tmp_path, argument, message):
-    with pytest.raises(ValueError, match=message):
-        recipe.main(["--data", str(data), "--out", str(tmp_path), *argument])
+def test_mistakes_are_one_line(fit, data, tmp_path, mistake, argument, message):
+    assert fit("--data", data, "--out", tmp_path, *argument) == 2
+    assert message in mistake()

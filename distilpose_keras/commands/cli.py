@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from contextlib import contextmanager
+from pathlib import Path
 
 # Before a backend is imported: its start-up log hides the one line that counts.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -24,6 +25,83 @@ class ArgumentParser(argparse.ArgumentParser):
     def error(self, message):
         """Report a wrong command line as a user's mistake."""
         raise ValueError(f"{message} (see {self.prog} --help)")
+
+
+def positive_int(text):
+    """Argument type: a whole number from 1."""
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1. Received: {text}")
+    return value
+
+
+def positive_float(text):
+    """Argument type: a number above 0."""
+    if not (value := float(text)) > 0:
+        raise argparse.ArgumentTypeError(f"must be above 0. Received: {text}")
+    return value
+
+
+# argparse names a type by its function where `int` and `float` refuse the text.
+positive_int.__name__, positive_float.__name__ = "int", "float"
+
+
+def input_file(text):
+    """Argument type: the path of a file that is there."""
+    if not Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"no such file: {text}")
+    return Path(text)
+
+
+def input_folder(text):
+    """Argument type: the path of a folder that is there."""
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"no such folder: {text}")
+    return Path(text)
+
+
+MODEL_FILE = ".keras, .tflite or .onnx file"
+# The flag --dark; None where it is not given: as the model's codec does.
+DARK = {
+    "action": "store_const",
+    "const": True,
+    "help": "refine the peaks of heatmaps by DARK, not by a quarter pixel",
+}
+_MODEL_SUFFIXES = (".keras", ".tflite", ".onnx")
+
+
+def model_file(text):
+    """Argument type: the path of a model file, or a name that the library may know."""
+    return input_file(text) if Path(text).suffix in _MODEL_SUFFIXES else text
+
+
+def output_file(text):
+    """Argument type: the path of a file that can be written, folders and all.
+
+    Known before hours of work, not after them; nothing is made.
+    """
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"is a folder, not a file: {text}")
+    output_folder(path.absolute().parent)
+    return path
+
+
+def output_folder(text):
+    """Argument type: the path of a folder that can be written or made."""
+    path = nearest = Path(text)
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.absolute().parent
+    if not nearest.is_dir():
+        raise argparse.ArgumentTypeError(f"is a file, not a folder: {nearest}")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise argparse.ArgumentTypeError(f"folder cannot be written: {nearest}")
+    return path
+
+
+def refuse_finished(folder, *, overwrite):
+    """Raise if a folder holds the figures of an earlier run that is to be kept."""
+    if (folder / "metrics.json").exists() and not overwrite:
+        raise ValueError(f"{folder} holds a finished run; --overwrite replaces it")
 
 
 def run(main, argv=None):
