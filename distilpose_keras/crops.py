@@ -73,7 +73,8 @@ def crop_batches(people, *, input_size, batch_size, workers=None):
         centers, scales = box_to_center_scale(
             people.boxes_xywh[indices], input_size=input_size
         )
-        image = read_image(people[int(indices[0])].image_path)
+        picture = people.image_index[indices[0]]
+        image = read_image(people.image_path(picture), people.image_sizes[picture])
         crops = crop_people(image, centers, scales, input_size)
         return CropBatch(indices, crops, centers, scales)
 

@@ -1,4 +1,4 @@
-"""What keypoint names say: the side of the body, and the joint whatever its spelling."""
+"""What keypoint names say: the side of the body, and the joint in any spelling."""
 
 import re
 

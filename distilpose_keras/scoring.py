@@ -2,10 +2,10 @@
 
 import contextlib
 import io
-import json
-from pathlib import Path
 
 import numpy as np
+
+from distilpose_keras.data.truth import truth_document
 
 KEYPOINT_SCORE_THRESHOLD = 0.2  # a keypoint below it says nothing about the person
 NMS_THRESHOLD = 0.9  # two poses of one image with a larger OKS are the same person
@@ -116,10 +116,6 @@ def read_ground_truth(people):
     as in COCO's own evaluation. Of an index that is a part of its file
     (`PeopleIndex.take`), the others neither count as missed nor as found.
 
-    Fields that COCO always has and other files leave out (`area`, `num_keypoints`,
-    `iscrowd`) are filled in. People are numbered from 1, because pycocotools takes a
-    match with annotation 0 for no match.
-
     Args:
         people: a `PeopleIndex`.
 
@@ -128,42 +124,11 @@ def read_ground_truth(people):
     """
     from pycocotools.coco import COCO
 
-    data = json.loads(Path(people.annotation_file).read_text(encoding="utf-8"))
-    known = len(people) + sum(people.skipped.values())
-    complete = known == len(data["annotations"])
-    counted = set(people.annotation_ids.tolist())
-    persons = []
-    for entry in data["annotations"]:
-        if entry["category_id"] == people.category_id:
-            counts = complete or entry["id"] in counted
-            person = _person(entry, people.schema.num_keypoints, counts)
-            persons.append({**person, "id": len(persons) + 1})
     coco = COCO()
-    coco.dataset = {
-        "images": [{"id": image["id"]} for image in data["images"]],
-        "annotations": persons,
-        "categories": [{"id": 1, "name": "person"}],
-    }
+    coco.dataset, complete = truth_document(people)
     with silence():
         coco.createIndex()
     return coco, complete
-
-
-def _person(entry, num_keypoints, counts):
-    """An annotation with all that pycocotools reads."""
-    keypoints = entry.get("keypoints") or [0] * (3 * num_keypoints)
-    box = entry.get("bbox") or [0, 0, 0, 0]
-    labelled = sum(flag > 0 for flag in keypoints[2::3])
-    return {
-        "image_id": entry["image_id"],
-        "category_id": 1,
-        "keypoints": keypoints,
-        # People without keypoints are what pycocotools ignores.
-        "num_keypoints": entry.get("num_keypoints", labelled) if counts else 0,
-        "bbox": box,
-        "area": entry.get("area", box[2] * box[3]),
-        "iscrowd": entry.get("iscrowd", 0),
-    }
 
 
 def score_coco(ground_truth, image_ids, keypoints, scores, sigmas, *, images=None):
