@@ -11,6 +11,10 @@ class ImageError(ValueError):
     """A picture is missing, truncated or not a picture; the message names the file."""
 
 
+class SizeError(ImageError):
+    """A picture is not of the size that its annotations say."""
+
+
 def read_image(path, size=None):
     """Read a picture, upright as its EXIF orientation says.
 
@@ -96,7 +100,7 @@ def settle_orientation(stored, orientation, size, path):
         EXIF orientation to apply; 1 for the pixels as they are stored.
 
     Raises:
-        ImageError: naming both sizes, if no turn explains the difference.
+        SizeError: naming both sizes, if no turn explains the difference.
     """
     turned = tuple(stored)[::-1]
     upright = turned if orientation >= 5 else tuple(stored)
@@ -104,7 +108,7 @@ def settle_orientation(stored, orientation, size, path):
         return orientation
     if same_size(turned if orientation < 5 else stored, size):
         return orientation if orientation < 5 else 1
-    raise ImageError(
+    raise SizeError(
         f"{path} must be {size[1]} x {size[0]} pixels, as its annotations say. "
         f"Received: {upright[1]} x {upright[0]}"
     )
