@@ -9,6 +9,7 @@ from importlib import import_module
 _HOME = {
     "COCO_17": "keypoints",
     "KeypointSchema": "keypoints",
+    "check_dataset": "checking.dataset",
     "Augmentation": "data.transforms",
     "PoseDataset": "data.dataset",
     "coco_paths": "data.coco",
