@@ -2,15 +2,11 @@
 
 import argparse
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
 from distilpose_keras.commands import check
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from checking.conftest import Data  # noqa: E402
+from tests.checking.conftest import Data
 
 
 @pytest.fixture
