@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from distilpose_keras.data.images import read_image
 from distilpose_keras.data.transforms import affine_matrix, box_to_center_scale, warp
 
 
@@ -73,8 +72,7 @@ def crop_batches(people, *, input_size, batch_size, workers=None):
         centers, scales = box_to_center_scale(
             people.boxes_xywh[indices], input_size=input_size
         )
-        picture = people.image_index[indices[0]]
-        image = read_image(people.image_path(picture), people.image_sizes[picture])
+        image = people.read_picture(people.image_index[indices[0]])
         crops = crop_people(image, centers, scales, input_size)
         return CropBatch(indices, crops, centers, scales)
 

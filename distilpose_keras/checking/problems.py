@@ -15,6 +15,7 @@ class Example:
     Attributes:
         text: which file, picture or person, and what is wrong.
         picture: the picture's file, if there is one to look at.
+        size: (height, width) by the annotations, of a person's picture.
         box_xywh: (4,) pixels, for a person.
         keypoints: (K, 2) pixels, for a person.
         visibility: (K,), for a person.
@@ -22,6 +23,7 @@ class Example:
 
     text: str
     picture: Path | None = None
+    size: tuple[int, int] | None = None
     box_xywh: np.ndarray | None = None
     keypoints: np.ndarray | None = None
     visibility: np.ndarray | None = None

@@ -45,7 +45,7 @@ def _tile(example, schema):
     if example.picture is None:
         return None
     try:
-        image = read_image(example.picture)
+        image = read_image(example.picture, example.size)
     except ImageError:
         return None
     height, width = image.shape[:2]

@@ -48,9 +48,11 @@ class Split:
         """Return an `Example` of a person."""
         persons = self.persons
         image = persons.image_index[n]
+        size = self.images.sizes[image].tolist()
         return Example(
             f"{self.images.files[image]}, annotation {persons.ids[n]}: {text}",
             self.picture(image),
+            tuple(size) if min(size) > 0 else None,
             persons.boxes_xywh[n],
             persons.keypoints[n],
             persons.visibility[n],

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from distilpose_keras.data.images import read_image
 from distilpose_keras.keypoints import KeypointSchema
 
 _COLUMNS = (
@@ -116,6 +117,14 @@ class PeopleIndex(Sequence):
     def image_path(self, image):
         """Return the file of the picture at a position in ``image_files``."""
         return self.image_dir / self.image_files[image]
+
+    def read_picture(self, image):
+        """Read the picture at a position in ``image_files``, turned as it was labelled.
+
+        Raises:
+            ImageError: naming the file, if it cannot be read or is of another size.
+        """
+        return read_image(self.image_path(image), self.image_sizes[image])
 
     def take(self, indices):
         """Return the people at these positions, in this order."""

@@ -18,7 +18,8 @@ def test_a_contact_sheet_shows_the_person_of_each_case(data):
     picture = data.picture("train", 1)
     cv2.imwrite(str(picture), np.zeros((240, 320, 3), np.uint8))
     person = np.full((17, 2), 100.0) + np.arange(17)[:, None]
-    case = Example("a", picture, np.array([95, 95, 30, 30.0]), person, np.full(17, 2))
+    box, flags = np.array([95, 95, 30, 30.0]), np.full(17, 2)
+    case = Example("a", picture, (240, 320), box, person, flags)
     gone = Example("gone", data.folder / "gone.jpg")
     cases = (case, gone, *[Example(f"{n}", picture) for n in range(4)])
     problem = Problem("odd people", "train", 6, 12, False, cases)
