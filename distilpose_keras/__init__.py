@@ -12,6 +12,7 @@ from distilpose_keras.registration import register_with_keras
 _HOME = {
     "COCO_17": "keypoints",
     "KeypointSchema": "keypoints",
+    "check_dataset": "checking.dataset",
     "Augmentation": "data.transforms",
     "PeopleIndex": "data.coco",
     "PoseDataset": "data.dataset",

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from distilpose_keras.data.images import read_image
 from distilpose_keras.data.transforms import affine_matrix, box_to_center_scale, warp
 
 
@@ -73,7 +72,7 @@ def crop_batches(people, *, input_size, batch_size, workers=None):
         centers, scales = box_to_center_scale(
             people.boxes_xywh[indices], input_size=input_size
         )
-        image = read_image(people[int(indices[0])].image_path)
+        image = people.read_picture(people.image_index[indices[0]])
         crops = crop_people(image, centers, scales, input_size)
         return CropBatch(indices, crops, centers, scales)
 

@@ -8,6 +8,7 @@ from rich.progress import Progress
 
 from distilpose_keras.crops import crop_batches
 from distilpose_keras.data.transforms import PIXEL_STD, box_to_center_scale
+from distilpose_keras.keypoint_names import match_names
 from distilpose_keras.oks import NMS_THRESHOLD, oks_nms, select_poses
 from distilpose_keras.predictor import PosePredictor
 from distilpose_keras.scoring import FIGURES, read_ground_truth, rescore, score_coco
@@ -119,8 +120,12 @@ def predict_people(predictor, people, *, flip=False, batch_size=32, progress=Fal
 
     Returns:
         keypoints (N, K, 2) float64 in pixels of the images and scores (N, K) float32,
-        in the order of ``people``.
+        in the order of ``people`` and of their schema.
+
+    Raises:
+        ValueError: if the model does not predict the people's keypoints.
     """
+    places = _places(predictor, people)
     keypoints = np.zeros((len(people), people.schema.num_keypoints, 2))
     scores = np.zeros(keypoints.shape[:2], np.float32)
     batches = crop_batches(
@@ -129,9 +134,11 @@ def predict_people(predictor, people, *, flip=False, batch_size=32, progress=Fal
     with Progress(transient=True, disable=not progress) as bar:
         task = bar.add_task("evaluating", total=len(people))
         for batch in batches:
-            keypoints[batch.indices], scores[batch.indices] = predictor.predict_people(
+            found, sure = predictor.predict_people(
                 batch.crops, batch.centers, batch.scales, flip=flip
             )
+            keypoints[batch.indices] = found[:, places]
+            scores[batch.indices] = sure[:, places]
             bar.advance(task, len(batch.indices))
     return keypoints, scores
 
@@ -143,16 +150,31 @@ def _image_ids(people):
 
 def _check(predictor, people):
     """Raise where there is nothing to score or the keypoints differ."""
-    found, expected = predictor.schema.num_keypoints, people.schema.num_keypoints
-    if found != expected:
-        raise ValueError(
-            f"the model must predict the {expected} keypoints of "
-            f"{people.annotation_file}. Received: a model of {found}"
-        )
+    _places(predictor, people)
     if not len(people):
         raise ValueError(
             f"nobody to evaluate in {people.annotation_file}: {people.summary()}"
         )
+
+
+def _places(predictor, people):
+    """Where the people's keypoints are among the model's: the order may differ."""
+    try:
+        places = match_names(people.schema.names, predictor.schema.names)
+    except ValueError as error:
+        raise ValueError(
+            f"the model must predict the keypoints of {people.annotation_file}: {error}"
+        ) from None
+    lacking = [
+        name for name, at in zip(people.schema.names, places, strict=True) if at < 0
+    ]
+    if lacking:
+        raise ValueError(
+            f"the model must predict the {len(places)} keypoints of "
+            f"{people.annotation_file}. Received: a model of "
+            f"{predictor.schema.num_keypoints}, without {', '.join(lacking)}"
+        )
+    return places
 
 
 class PoseEvaluation(keras.callbacks.Callback):

@@ -1,12 +1,10 @@
 """Scoring: person scores and COCO AP."""
 
-import json
-import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
+from distilpose_keras.data.truth import truth_document
 from distilpose_keras.scorers import coco_figures, paused_collector
 
 KEYPOINT_SCORE_THRESHOLD = 0.2  # a keypoint below it says nothing about the person
@@ -57,59 +55,15 @@ def read_ground_truth(people):
     as in COCO's own evaluation. Of an index that is a part of its file
     (`PeopleIndex.take`), the others neither count as missed nor as found.
 
-    Fields that COCO always has and other files leave out (`area`, `num_keypoints`,
-    `iscrowd`) are filled in.
-
     Args:
         people: a `PeopleIndex`.
 
     Returns:
         `GroundTruth`, and whether the index covers the whole file.
     """
-    data = json.loads(Path(people.annotation_file).read_text(encoding="utf-8"))
-    known = len(people) + sum(people.skipped.values())
-    complete = known == len(data["annotations"])
-    counted = set(people.annotation_ids.tolist())
-    nothing = [0] * (3 * people.schema.num_keypoints)
-    persons = [
-        _person(entry, nothing, complete or entry["id"] in counted)
-        for entry in data["annotations"]
-        if entry["category_id"] == people.category_id
-    ]
-    image_ids = np.array([image["id"] for image in data["images"]], np.int64)
-    return GroundTruth(np.unique(image_ids), persons), complete
-
-
-def _person(entry, nothing, counts):
-    """An annotation with all that scorers read.
-
-    Args:
-        entry: the annotation as it stands in the file.
-        nothing: the keypoints of a person without any.
-        counts: whether finding the person counts.
-    """
-    keypoints = entry.get("keypoints") or nothing
-    if len(keypoints) != len(nothing):  # `load_people` lets only a crowd have that
-        keypoints = nothing
-    box = entry.get("bbox") or [0, 0, 0, 0]
-    area = entry.get("area")
-    if area is None or math.isnan(area):
-        area = box[2] * box[3]
-    if not counts:
-        labelled = 0  # people without keypoints are what COCO ignores
-    elif "num_keypoints" in entry:
-        labelled = entry["num_keypoints"]
-    else:
-        labelled = sum(flag > 0 for flag in keypoints[2::3])
-    return {
-        "image_id": entry["image_id"],
-        "category_id": 1,
-        "keypoints": keypoints,
-        "num_keypoints": labelled,
-        "bbox": box,
-        "area": area,
-        "iscrowd": entry.get("iscrowd", 0),
-    }
+    document, complete = truth_document(people)
+    image_ids = np.array([image["id"] for image in document["images"]], np.int64)
+    return GroundTruth(np.unique(image_ids), document["annotations"]), complete
 
 
 @paused_collector()

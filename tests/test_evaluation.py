@@ -20,7 +20,7 @@ from distilpose_keras.data.transforms import (
 )
 from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.evaluation import FIGURES, PoseEvaluation, evaluate
-from distilpose_keras.keypoints import COCO_17
+from distilpose_keras.keypoints import COCO_17, KeypointSchema
 from distilpose_keras.models.model import build_model
 from distilpose_keras.predictor import PosePredictor
 
@@ -139,6 +139,45 @@ def test_perfect_heatmaps_score_nearly_one(people, oracle):
     assert evaluate(oracle(HeatmapCodec((32, 24))), people)["AP"] > 0.95
 
 
+def reordered(people, order):
+    """The same people with their keypoints in another order, or some of them."""
+    fields = ("names", "sigmas")
+    schema = people.schema
+    parts = {f: tuple(getattr(schema, f)[k] for k in order) for f in fields}
+    schema = KeypointSchema(**parts, flip_pairs=(), skeleton=(), upper_body=())
+    data = json.loads(people.annotation_file.read_text())
+    data["categories"][0]["keypoints"] = list(schema.names)
+    for person in data["annotations"]:
+        triples = np.reshape(person["keypoints"], (17, 3))[list(order)]
+        person["keypoints"] = triples.ravel().tolist()
+    path = people.annotation_file.with_name(f"order_{order[0]}_{len(order)}.json")
+    path.write_text(json.dumps(data))
+    return load_people(path, people.image_dir)
+
+
+@pytest.mark.parametrize("count", [17, 13])
+def test_a_model_of_another_order_is_matched_by_name(people, oracle, count):
+    order = np.random.default_rng(count).permutation(17)[:count].tolist()
+    other = reordered(people, order)
+    assert other.schema.names != COCO_17.names[:count]
+    figures = evaluate(oracle(), other)
+    assert figures["AP"] == pytest.approx(1)
+
+
+def test_a_model_of_other_keypoints_is_refused(people, oracle):
+    names = ("nose", *(f"paw_{n}" for n in range(16)))
+    schema = dataclasses.replace(COCO_17, names=names)
+    other = dataclasses.replace(people, schema=schema)
+    with pytest.raises(ValueError, match=r"must predict the keypoints .*paw_0.*Rec"):
+        evaluate(oracle(), other)
+    schema = dataclasses.replace(
+        COCO_17, names=(*COCO_17.names, "neck"), sigmas=(*COCO_17.sigmas, 0.05)
+    )
+    other = dataclasses.replace(people, schema=schema)
+    with pytest.raises(ValueError, match="18 keypoints .*a model of 17, without neck"):
+        evaluate(oracle(), other)
+
+
 def test_figures_have_the_documented_keys(people, oracle):
     figures = evaluate(oracle(), people)
     assert set(figures) == {*FIGURES, "instances", "seconds"}
@@ -219,7 +258,9 @@ def test_sure_poses_rank_before_doubtful_ones(people, oracle):
 def test_another_number_of_keypoints_is_refused(people, oracle, monkeypatch):
     predictor = oracle()
     predictor.schema = COCO_17.from_coco_category({"keypoints": ["tip"]})
-    with pytest.raises(ValueError, match="the 17 keypoints of .*json. Received: .* 1"):
+    with pytest.raises(
+        ValueError, match=r"keypoints of .*json: expected 17 .*Received: 1 "
+    ):
         evaluate(predictor, people)
 
 

@@ -14,6 +14,7 @@ distilpose COMMAND --help shows the arguments of a command, with examples.
 COMMANDS = (  # modules of this package, in the order of a model's life
     "train",
     "models",
+    "check",
     "predict",
     "evaluate",
     "export",

@@ -106,4 +106,5 @@ class BatchMaker:
             people.keypoints[indices],
             people.visibility[indices],
             keep,
+            people.image_sizes[people.image_index[indices]],
         )

@@ -108,6 +108,9 @@ class PoseDataset(keras.utils.PyDataset):
             )
         if len(people) < (batch_size if drop_last else 1):
             raise ValueError(f"no batch can be made. Received: {people.summary()}")
+        augmentation = augmentation or Augmentation.none()
+        if augmentation.flip_probability:
+            people.schema.check_mirror()
         self.people = people
         self.batch_size = batch_size
         self.processes = workers
@@ -122,7 +125,7 @@ class PoseDataset(keras.utils.PyDataset):
         loader = SampleLoader(
             people.schema,
             tuple(input_size),
-            augmentation or Augmentation.none(),
+            augmentation,
             seed,
             CACHE_BYTES // workers,
         )

@@ -11,22 +11,28 @@ class ImageError(ValueError):
     """A picture is missing, truncated or not a picture; the message names the file."""
 
 
-def read_image(path):
+class SizeError(ImageError):
+    """A picture is not of the size that its annotations say."""
+
+
+def read_image(path, size=None):
     """Read a picture, upright as its EXIF orientation says.
 
     Args:
         path: the file, JPEG or anything else that OpenCV reads.
+        size: (height, width) that annotations give it, see `settle_orientation`.
 
     Returns:
         (height, width, 3) uint8 RGB.
 
     Raises:
-        ImageError: naming the file, if it is missing, truncated or not a picture.
+        ImageError: naming the file, if it is missing, truncated, not a picture or not
+            of this size.
     """
-    return read_reduced_image(path, 1)[0]
+    return read_reduced_image(path, 1, size)[0]
 
 
-def read_reduced_image(path, reduction):
+def read_reduced_image(path, reduction, size=None):
     """Read a picture at a fraction of its size if its format can do so cheaply.
 
     A JPEG is made of blocks of 8x8 pixels that can be decoded to 4x4, 2x2 or one:
@@ -35,22 +41,23 @@ def read_reduced_image(path, reduction):
     Args:
         path: the file.
         reduction: 1, 2, 4 or 8.
+        size: (height, width) that annotations give it, see `settle_orientation`.
 
     Returns:
         (height, width, 3) uint8 RGB, and the reduction it has: ``reduction`` for an
         upright JPEG, else 1.
 
     Raises:
-        ImageError: naming the file, if it is missing, truncated or not a picture.
+        ImageError: naming the file, if it is missing, truncated, not a picture or not
+            of this size.
     """
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except OSError as error:
-        raise ImageError(f"cannot read image {path}: {error.strerror}") from None
+    data = _read_bytes(path)
     orientation = 1
     if data[:2] == b"\xff\xd8":
         orientation = exif_orientation(data)
+        if size is not None and (stored := _jpeg_size(data)) is not None:
+            orientation = settle_orientation(stored, orientation, size, path)
+            size = None
         reduction = reduction if orientation == 1 else 1
         image = _decode_jpeg(data, reduction, path)
     else:
@@ -59,7 +66,75 @@ def read_reduced_image(path, reduction):
     if image is None:
         reduction = 1
         image = _decode_any(data, path)
+    if size is not None:
+        orientation = settle_orientation(image.shape[:2], orientation, size, path)
     return _upright(image, orientation), reduction
+
+
+def read_size(path):
+    """Return the (height, width) of a picture as it is stored, and its orientation.
+
+    Raises:
+        ImageError: naming the file, if it is missing or not a picture.
+    """
+    data = _read_bytes(path)
+    if data[:2] == b"\xff\xd8" and (stored := _jpeg_size(data)) is not None:
+        return stored, exif_orientation(data)
+    return _decode_any(data, path).shape[:2], 1
+
+
+def settle_orientation(stored, orientation, size, path):
+    """Say how to turn a picture whose annotations give it a size.
+
+    Annotations of a turned picture are of what a viewer shows or of the pixels as they
+    are stored: their size tells which. Width and height that have changed places are
+    what one turn explains too. A difference of one pixel is a matter of rounding.
+
+    Args:
+        stored: (height, width) of the picture in its file.
+        orientation: EXIF orientation, 1 to 8.
+        size: (height, width) by the annotations.
+        path: the file, for messages.
+
+    Returns:
+        EXIF orientation to apply; 1 for the pixels as they are stored.
+
+    Raises:
+        SizeError: naming both sizes, if no turn explains the difference.
+    """
+    turned = tuple(stored)[::-1]
+    upright = turned if orientation >= 5 else tuple(stored)
+    if same_size(upright, size):
+        return orientation
+    if same_size(turned if orientation < 5 else stored, size):
+        return orientation if orientation < 5 else 1
+    raise SizeError(
+        f"{path} must be {size[1]} x {size[0]} pixels, as its annotations say. "
+        f"Received: {upright[1]} x {upright[0]}"
+    )
+
+
+def same_size(one, other):
+    """Whether two (height, width) are the same, up to a pixel of rounding."""
+    return abs(one[0] - other[0]) <= 1 and abs(one[1] - other[1]) <= 1
+
+
+def _read_bytes(path):
+    """The content of a file."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"cannot read image {path}: {reason}") from None
+
+
+def _jpeg_size(data):
+    """The (height, width) of JPEG bytes; None if it is of a kind OpenCV may know."""
+    try:
+        return simplejpeg.decode_jpeg_header(data)[:2]
+    except ValueError:
+        return None
 
 
 def _decode_jpeg(data, reduction, path):

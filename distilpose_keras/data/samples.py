@@ -32,6 +32,7 @@ class SampleRequest(NamedTuple):
         keypoints: (n, K, 2) pixels.
         visibility: (n, K).
         keep: (n,) bool: the picture will be wanted again soon.
+        sizes: (n, 2) (height, width) of the pictures by their annotations, or None.
     """
 
     indices: np.ndarray
@@ -40,6 +41,7 @@ class SampleRequest(NamedTuple):
     keypoints: np.ndarray
     visibility: np.ndarray
     keep: np.ndarray
+    sizes: np.ndarray | None = None
 
 
 class SampleArrays(NamedTuple):
@@ -78,20 +80,21 @@ class ImageCache:
         self._size = 0
         self._images = OrderedDict()
 
-    def read(self, path, reduction, keep):
+    def read(self, path, reduction, keep, size=None):
         """Return a picture and its reduction, from memory if it is there.
 
         Args:
             path: the file.
             reduction: 1, 2, 4 or 8, as for `read_reduced_image`.
             keep: hold the picture for another person.
+            size: (height, width) it must have.
         """
         key = (path, reduction)
         found = self._images.pop(key, None)
         if found is not None:
             self._size -= found[0].nbytes
         else:
-            found = read_reduced_image(path, reduction)
+            found = read_reduced_image(path, reduction, size)
         if keep:
             self._images[key] = found
             self._size += found[0].nbytes
@@ -171,7 +174,8 @@ class SampleLoader:
             center, scale, rotation, output_size=self.input_size, flip=flip
         )
         reduction = affordable_reduction(matrix)
-        image, reduction = self._cache.read(request.paths[n], reduction, keep)
+        size = None if request.sizes is None else request.sizes[n]
+        image, reduction = self._cache.read(request.paths[n], reduction, keep, size)
         arrays.images[slot] = warp(
             image, reduced_matrix(matrix, reduction), self.input_size
         )

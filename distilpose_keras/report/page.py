@@ -59,17 +59,29 @@ def write_report(path, *, title, text="", histories, rows, galleries=()):
     Raises:
         ValueError: if a row has a key that is not a column.
     """
-    parts = [f"<h1>{_escape(title)}</h1>", _paragraph(text)]
-    parts += ["<h2>Accuracy, size and speed</h2>", _table(rows)]
+    parts = ["<h2>Accuracy, size and speed</h2>", _table(rows)]
     curves = loss_curves(histories)
     if curves is not None:
-        parts += ["<h2>Training</h2>", _figure("", curves, ".png")]
+        parts += ["<h2>Training</h2>", figure("", curves, ".png")]
     for gallery in galleries:
-        parts += [f"<h2>{_escape(gallery.title)}</h2>", _paragraph(gallery.text)]
-        parts += [_figure(*picture, ".jpg") for picture in gallery.pictures]
+        parts += [f"<h2>{escape(gallery.title)}</h2>", paragraph(gallery.text)]
+        parts += [figure(*picture, ".jpg") for picture in gallery.pictures]
+    write_page(path, title, text, parts)
+
+
+def write_page(path, title, text, parts):
+    """Write a page that needs no other file, atomically.
+
+    Args:
+        path: the HTML file.
+        title: heading of the page.
+        text: a paragraph below it.
+        parts: pieces of HTML, such as `figure` and `paragraph` make.
+    """
+    parts = [f"<h1>{escape(title)}</h1>", paragraph(text), *parts]
     page = (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{_escape(title)}</title><style>{_CSS}</style></head>\n"
+        f"<title>{escape(title)}</title><style>{_CSS}</style></head>\n"
         f"<body><main>\n{chr(10).join(parts)}\n</main></body></html>\n"
     )
     with atomic_path(path) as temporary:
@@ -93,23 +105,24 @@ def _line(tag, keys, words):
     """A line of the table, as HTML."""
     kinds = (' class="text"' if COLUMNS[key].is_text else "" for key in keys)
     cells = (
-        f"<{tag}{kind}>{_escape(word)}</{tag}>"
+        f"<{tag}{kind}>{escape(word)}</{tag}>"
         for kind, word in zip(kinds, words, strict=True)
     )
     return f"<tr>{''.join(cells)}</tr>"
 
 
-def _paragraph(text):
-    return f"<p>{_escape(text)}</p>" if text else ""
+def paragraph(text):
+    """A paragraph; nothing for no text."""
+    return f"<p>{escape(text)}</p>" if text else ""
 
 
-def _figure(caption, image, suffix):
+def figure(caption, image, suffix):
     """An image embedded in the page."""
     encoded = base64.b64encode(_encode(image, suffix)).decode()
     kind = {".png": "png", ".jpg": "jpeg"}[suffix]
-    note = f"<figcaption>{_escape(caption)}</figcaption>" if caption else ""
+    note = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     source = f"data:image/{kind};base64,{encoded}"
-    return f'<figure><img alt="{_escape(caption)}" src="{source}">{note}</figure>'
+    return f'<figure><img alt="{escape(caption)}" src="{source}">{note}</figure>'
 
 
 def _encode(image, suffix):
@@ -119,5 +132,6 @@ def _encode(image, suffix):
     return content.tobytes()
 
 
-def _escape(text):
+def escape(text):
+    """Text as HTML shows it."""
     return html.escape(str(text), quote=True)

@@ -5,7 +5,6 @@ import numpy as np
 from keras import ops
 
 from distilpose_keras.crops import crop_people
-from distilpose_keras.data.images import read_image
 from distilpose_keras.data.transforms import (
     affine_matrix,
     box_to_center_scale,
@@ -64,7 +63,7 @@ def prediction_panels(people, predictors, indices, *, flip=False):
     panels = []
     for index in indices:
         path = people[index].image_path
-        full = read_image(path)
+        full = people.read_picture(people.image_index[index])
         image = _zoomed(full)
         zoom = image.shape[0] / full.shape[0]
         members = np.flatnonzero(people.image_index == people.image_index[index])
@@ -166,7 +165,10 @@ def _crops(people, indices, input_size):
     )
     crops = [
         crop_people(
-            read_image(people[index].image_path), center[None], scale[None], input_size
+            people.read_picture(people.image_index[index]),
+            center[None],
+            scale[None],
+            input_size,
         )[0]
         for index, center, scale in zip(indices, centers, scales, strict=True)
     ]
