@@ -178,7 +178,12 @@ class PictureWriter:
 def _images_in(folder):
     """The images of a folder, by name."""
     images = sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES
+        path
+        for path in folder.iterdir()
+        # macOS puts "._NAME" with a picture's attributes beside it on foreign disks.
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and not path.name.startswith(".")
+        and path.is_file()
     )
     if not images:
         raise ValueError(f"no images ({', '.join(IMAGE_SUFFIXES)}) in {folder}")

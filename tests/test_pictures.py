@@ -36,6 +36,14 @@ def test_a_folder_gives_its_images_by_name(tmp_path):
     assert pictures[1].image[0, 0].tolist() == [10, 10, 10]
 
 
+def test_what_is_named_like_a_picture_in_a_folder_need_not_be_one(tmp_path):
+    write(tmp_path / "IMG_1.jpg")
+    (tmp_path / "._IMG_1.jpg").write_bytes(b"\0\5\x16\7 attributes of macOS")
+    (tmp_path / "album.jpg").mkdir()
+    (picture,) = PictureSource([tmp_path])
+    assert picture.file_name == "IMG_1.jpg"
+
+
 def test_images_numbered_as_in_coco_keep_their_ids(tmp_path):
     names = ["000000000139.jpg", "000000000785.jpg"]
     files = [write(tmp_path / name) for name in names]
