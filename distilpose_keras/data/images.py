@@ -8,6 +8,7 @@ import simplejpeg
 
 # More than any camera takes; decoded it is 0.8 GB. OpenCV's own limit is four times it.
 MAX_PIXELS = 1 << 28
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 EXIF_ORIENTATION, TIFF_WIDTH, TIFF_HEIGHT = 0x0112, 0x0100, 0x0101
 TIFF_INTEGERS = {1: "B", 3: "H", 4: "I"}  # the codes of types, as struct's letters
 
@@ -55,6 +56,8 @@ def read_reduced_image(path, reduction):
     except OSError as error:
         raise ImageError(f"cannot read image {path}: {error.strerror}") from None
     _check_size(data, path)
+    if data[:8] == PNG_SIGNATURE and not _has_whole_chunks(data):
+        raise ImageError(f"image is truncated: {path}")
     if data[:2] == b"\xff\xd8":
         orientation = exif_orientation(data)
         reduction = reduction if orientation == 1 else 1
@@ -79,7 +82,7 @@ def _declared_size(data):
     try:
         if data[:2] == b"\xff\xd8":
             return simplejpeg.decode_jpeg_header(data)[1::-1]
-        if data[:8] == b"\x89PNG\r\n\x1a\n":
+        if data[:8] == PNG_SIGNATURE:
             return struct.unpack_from(">II", data, 16)
         if data[:2] == b"BM":
             return tuple(map(abs, struct.unpack_from("<ii", data, 18)))
@@ -91,6 +94,17 @@ def _declared_size(data):
     except (KeyError, ValueError, struct.error):
         pass  # damaged: the decoder says so
     return None
+
+
+def _has_whole_chunks(data):
+    """Whether a PNG goes on to its end; OpenCV reserves what a chunk says it holds."""
+    position = len(PNG_SIGNATURE)
+    while position + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        if kind == b"IEND":
+            return True
+        position += 12 + length
+    return False
 
 
 def _decode_jpeg(data, reduction, path):

@@ -41,6 +41,9 @@ def open_runtime(model, *, num_threads=None):
         from distilpose_keras.models.build import load_model
 
         return KerasRuntime(load_model(path))
+    from distilpose_keras.formats.seal import check_runs
+
+    check_runs(path)
     runtime = TFLiteRuntime if path.suffix == ".tflite" else ONNXRuntime
     return runtime(path, num_threads=num_threads)
 
