@@ -1,11 +1,11 @@
 """From a name to a model, and from a file back to it."""
 
 import json
-import zipfile
 from pathlib import Path
 
 import keras
 
+from distilpose_keras.formats.safety import check_keras
 from distilpose_keras.models.backbones import backbone
 from distilpose_keras.models.configs import MODELS, ModelConfig
 from distilpose_keras.models.deploy import deploy
@@ -96,18 +96,9 @@ def load_model(path):
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"no such model file: {path}")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise ValueError(f"not a readable .keras file: {path} ({error})") from error
-    if config.get("registered_name") != f"{PACKAGE}>{PoseModel.__name__}":
-        raise ValueError(
-            f"expected a pose model saved by distilpose-keras: {path}. "
-            f"Received: {config.get('class_name')}"
-        )
+    check_keras(path, f"{PACKAGE}>{PoseModel.__name__}")
     try:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:  # whatever a damaged archive makes Keras or h5py raise
-        reason = str(error).strip().split("\n")[0]
+        reason = str(error).strip().split("\n")[0][:200]
         raise ValueError(f"damaged model file: {path} ({reason})") from error
