@@ -5,7 +5,9 @@ import importlib.abc
 import importlib.util
 import logging
 import os
+import signal
 import sys
+import threading
 import warnings
 from contextlib import contextmanager
 
@@ -29,6 +31,8 @@ class ArgumentParser(argparse.ArgumentParser):
 def run(main, argv=None):
     """Run a command and exit: 0 on success, 2 and one line on a user's mistake.
 
+    130 after an interrupt and 143 after SIGTERM, as shells count them.
+
     Library code reports wrong input as `ValueError` and unreadable or unwritable
     files as `OSError`; a missing optional package is a `ModuleNotFoundError`.
     Anything else is a bug and keeps its traceback. With the environment variable
@@ -39,6 +43,7 @@ def run(main, argv=None):
         argv: arguments; `sys.argv[1:]` by default.
     """
     _quiet()
+    end_on_sigterm()
     try:
         code = main(sys.argv[1:] if argv is None else argv)
     except (ValueError, OSError, ModuleNotFoundError) as error:
@@ -49,7 +54,30 @@ def run(main, argv=None):
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         code = 130
+    except Terminated:
+        print("terminated", file=sys.stderr)
+        code = 143
     sys.exit(code or 0)
+
+
+class Terminated(BaseException):
+    """Somebody asked the process to end (SIGTERM); it ends as after an interrupt."""
+
+
+def end_on_sigterm():
+    """Let SIGTERM unwind the program, so that what was computed is kept.
+
+    By default it ends the process where it stands: results are lost, and workers and
+    half-written files are left. A second SIGTERM still does so.
+    """
+
+    def terminate(number, frame):
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise Terminated
+
+    # A program that runs a command of ours in a thread keeps its own ways.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, terminate)
 
 
 def _quiet():

@@ -1,5 +1,8 @@
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +54,26 @@ def test_a_wrong_flag_is_one_line(capsys):
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert error.startswith("error: argument --epochs: invalid int value: 'many'")
+
+
+def test_sigterm_ends_a_command_as_an_interrupt_does(capsys):
+    kept = []
+
+    def main(argv):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        finally:
+            kept.append("what was computed")
+
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert exit_code(main) == 143
+        # A second one would end the process at once.
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert kept and capsys.readouterr().err == "terminated\n"
 
 
 SCRIPT = """

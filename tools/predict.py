@@ -82,8 +82,10 @@ def main(argv):
                     continue
                 results += annotate(predictor, find, picture, writer, arguments.flip)
     finally:  # what was computed is kept, whatever stopped the rest
-        writer.close()
-        write_json(out / "poses.json", results)
+        try:
+            writer.close()
+        finally:
+            write_json(out / "poses.json", results)
     print(f"{len(results)} people; wrote {out}")
     if failures:
         raise ValueError(
