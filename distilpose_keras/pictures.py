@@ -232,11 +232,12 @@ class _VideoFile:
         """Finish the file; raise `OSError` and remove it if it is not whole."""
         with self._stack:
             self._writer.release()
-            # OpenCV does not say that a disk is full.
+            # OpenCV does not say that a disk is full. An interrupt may come between a
+            # frame and its count.
             found = _said_frames(self._temporary)
-            if found != self._written:
+            if found < self._written:
                 raise OSError(
-                    f"cannot write {self.path}: {max(found, 0)} of {self._written} "
+                    f"cannot write {self.path}: {found} of {self._written} "
                     "frames could be stored; is the disk full?"
                 )
 
