@@ -59,7 +59,7 @@ def parse_arguments(argv):
 def main(argv):
     """Run the command."""
     arguments = parse_arguments(argv)
-    from distilpose_keras.files import write_json
+    from distilpose_keras.files import undisturbed, write_json
     from distilpose_keras.pictures import PictureSource, PictureWriter
     from distilpose_keras.predictor import PosePredictor
 
@@ -82,10 +82,11 @@ def main(argv):
                     continue
                 results += annotate(predictor, find, picture, writer, arguments.flip)
     finally:  # what was computed is kept, whatever stopped the rest
-        try:
-            writer.close()
-        finally:
-            write_json(out / "poses.json", results)
+        with undisturbed():
+            try:
+                writer.close()
+            finally:
+                write_json(out / "poses.json", results)
     print(f"{len(results)} people; wrote {out}")
     if failures:
         raise ValueError(

@@ -77,6 +77,12 @@ def onnx_student():
 
 def predict(folder, out):
     """The main function of prediction, and its arguments."""
+    # Imported here, once for all the processes that are forked.
+    import onnxruntime  # noqa: F401
+
+    import distilpose_keras.drawing
+    import distilpose_keras.predictor  # noqa: F401
+
     sys.path.insert(0, str(ROOT / "tools"))
     from predict import main
 

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from distilpose_keras import cli
 from tests.faults.commands import COMMANDS, prepare, whole
 
-SECONDS = 120
+SECONDS = 300  # of a run, after which it is taken to hang
 SIGNALS = {"SIGINT": (signal.SIGINT, 130), "SIGTERM": (signal.SIGTERM, 143)}
 
 
@@ -184,14 +184,14 @@ def mounted(folder, kilobytes):
     )
 
 
-def inject(command, kind, number, longest):
+def inject(command, kind, number, longest, inputs):
     """Disturb one run; return (exit code, complaints), or None if it cannot be."""
     rng = random.Random(f"{command}-{kind}-{number}")
     fault = FAULTS[kind](rng)
     with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
         folder = Path(name)
+        shutil.copytree(inputs, folder, dirs_exist_ok=True)
         folder.chmod(0o755)
-        prepare(folder)
         place = folder / "disk"
         place.mkdir()
         disk = fault.get("disk")
@@ -219,11 +219,11 @@ def inject(command, kind, number, longest):
     return code, complaints
 
 
-def duration(command):
+def duration(command, inputs):
     """Seconds that an undisturbed run takes; it must succeed."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
         folder = Path(name)
-        prepare(folder)
+        shutil.copytree(inputs, folder, dirs_exist_ok=True)
         run = Run(command, folder, folder / "out")
         moments = []
         code = run.wait(0, lambda run: moments.append(time.monotonic()))
@@ -232,30 +232,40 @@ def duration(command):
         return time.monotonic() - moments[0]
 
 
+def disturb(command, kind, count, longest, inputs):
+    """Cause a kind of fault many times; return the exit codes and all complaints."""
+    codes, complaints = Counter(), []
+    if kind == "input removed" and command != "predict":
+        return codes, complaints
+    for number in range(count):
+        outcome = inject(command, kind, number, longest, inputs)
+        if outcome is None:
+            break
+        codes[str(outcome[0])] += 1
+        complaints += [f"{number}: {text}" for text in outcome[1]]
+    return codes, complaints
+
+
 def main(argv):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("commands", nargs="*", default=list(COMMANDS))
     parser.add_argument("-n", type=int, default=10, help="of each kind of fault")
     arguments = parser.parse_args(argv)
     total = wrong = 0
-    for command in arguments.commands:
-        longest = duration(command)
-        print(f"{command}: {longest:.2f} s undisturbed", flush=True)
-        for kind in FAULTS:
-            if kind == "input removed" and command != "predict":
-                continue
-            codes, complaints = Counter(), []
-            for number in range(arguments.n):
-                outcome = inject(command, kind, number, longest)
-                if outcome is None:
-                    break
-                codes[outcome[0]] += 1
-                complaints += [f"    {number}: {text}" for text in outcome[1]]
-            total += codes.total()
-            wrong += len(complaints)
-            counts = ", ".join(f"{n} ended with {c}" for c, n in sorted(codes.items()))
-            print(f"  {kind}: {counts or 'not possible here'}", flush=True)
-            print("\n".join(complaints[:5]), end="\n" if complaints else "", flush=True)
+    with tempfile.TemporaryDirectory() as inputs:
+        prepare(Path(inputs))
+        for command in arguments.commands:
+            COMMANDS[command](Path(), Path())  # imports, once for all forks
+            longest = duration(command, inputs)
+            print(f"{command}: {longest:.2f} s undisturbed", flush=True)
+            for kind in FAULTS:
+                codes, complaints = disturb(command, kind, arguments.n, longest, inputs)
+                total += codes.total()
+                wrong += len(complaints)
+                ends = [f"{n} ended with {c}" for c, n in sorted(codes.items())]
+                print(f"  {kind}: {', '.join(ends) or 'not possible'}", flush=True)
+                for text in complaints[:5]:
+                    print(f"    {text}", flush=True)
     print(f"{total} faults, {wrong} complaints")
     return 1 if wrong else 0
 
