@@ -33,7 +33,9 @@ def check_zip(path):
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
     except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError) as error:
-        raise ValueError(f"not a whole archive: {path} ({error})") from None
+        raise ValueError(
+            f"not a readable {path.suffix} file: {path} ({error})"
+        ) from None
     for member in members:
         parts = member.filename.replace("\\", "/").split("/")
         if ".." in parts or parts[0] == "" or ":" in parts[0]:
@@ -139,8 +141,8 @@ def _check_weights(content, path):
     # Whatever a damaged file makes HDF5 raise.
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"damaged weights: {path} ({reason})") from None
+        raise ValueError(f"damaged model file: {path} ({reason})") from None
     if total > len(content):
         raise ValueError(
-            f"damaged weights: {path} ({total} bytes of numbers in {len(content)})"
+            f"damaged model file: {path} ({total} bytes of numbers in {len(content)})"
         )

@@ -114,7 +114,7 @@ def virtual(file):
 )
 def test_weights_are_in_the_file_itself(tmp_path, weights):
     path = keras_file(tmp_path / "a.keras", weights=weights)
-    with pytest.raises(ValueError, match="damaged weights: .*a.keras"):
+    with pytest.raises(ValueError, match="damaged model file: .*a.keras"):
         check_keras(path, NAME)
 
 

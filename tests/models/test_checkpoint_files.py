@@ -196,7 +196,7 @@ def test_missing_and_damaged_files_are_named(tmp_path, name):
 def test_a_single_array_is_no_npz_file(tmp_path):
     with open(tmp_path / "array.npz", "wb") as file:
         np.save(file, np.zeros(3))
-    with pytest.raises(ValueError, match="not a whole archive: .*array.npz"):
+    with pytest.raises(ValueError, match="not a readable .npz file: .*array.npz"):
         read_state_dict(tmp_path / "array.npz")
 
 
