@@ -87,15 +87,23 @@ class BoxFile:
             raise ValueError(f"detection file not found: {path}")
         entry = None
         try:
-            for entry in json.loads(self._path.read_text(encoding="utf-8")):
+            for entry in json.loads(self._path.read_text(encoding="utf-8-sig")):
                 key = entry["file_name"] if "file_name" in entry else entry["image_id"]
                 left, top, width, height = map(float, entry["bbox"])
                 row = (left, top, width, height, float(entry.get("score", 1.0)))
                 self._boxes[key].append(row)
-        except (KeyError, TypeError, ValueError) as error:
+        # A number may be too large for a float, and a list too deep for the parser.
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            OverflowError,
+            RecursionError,
+        ) as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise ValueError(
                 f"{path} must be a JSON list of bbox with image_id or file_name "
-                f"({type(error).__name__}: {error}). Received: {str(entry)[:80]}"
+                f"({reason[:120]}). Received: {' '.join(str(entry).split())[:80]}"
             ) from None
 
     def find(self, picture):

@@ -5,7 +5,9 @@ import importlib.abc
 import importlib.util
 import logging
 import os
+import signal
 import sys
+import threading
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -107,6 +109,8 @@ def refuse_finished(folder, *, overwrite):
 def run(main, argv=None):
     """Run a command and exit: 0 on success, 2 and one line on a user's mistake.
 
+    130 after an interrupt and 143 after SIGTERM, as shells count them.
+
     Library code reports wrong input as `ValueError` and unreadable or unwritable
     files as `OSError`; a missing optional package is a `ModuleNotFoundError`.
     Anything else is a bug and keeps its traceback. With the environment variable
@@ -117,17 +121,68 @@ def run(main, argv=None):
         argv: arguments; `sys.argv[1:]` by default.
     """
     _quiet()
-    try:
-        code = main(sys.argv[1:] if argv is None else argv)
-    except (ValueError, OSError, ModuleNotFoundError) as error:
-        if os.environ.get("DISTILPOSE_DEBUG"):
-            raise
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        code = 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        code = 130
+    with _unwinding_on_signals() as signals:
+        try:
+            code = main(sys.argv[1:] if argv is None else argv)
+        except BaseException as error:
+            # What an interrupt stops while it loads raises an error of its own.
+            code = _exit_code(error, signals[0] if signals else None)
     sys.exit(code or 0)
+
+
+def _exit_code(error, number):
+    """Say why a command ended by an error; raise it again if it is a bug.
+
+    Args:
+        error: what ended it.
+        number: of the signal that came before, or None.
+    """
+    if number == signal.SIGTERM:
+        print("terminated", file=sys.stderr)
+        return 143
+    if number == signal.SIGINT or isinstance(error, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)
+        return 130
+    mistake = isinstance(error, ValueError | OSError | ModuleNotFoundError)
+    if not mistake or os.environ.get("DISTILPOSE_DEBUG"):
+        raise error
+    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    return 2
+
+
+class Terminated(BaseException):
+    """Somebody asked the process to end (SIGTERM); it ends as after an interrupt."""
+
+
+@contextmanager
+def _unwinding_on_signals():
+    """Let SIGINT and SIGTERM unwind the program; yield a list of those that came.
+
+    By default SIGTERM ends the process where it stands: results are lost, and workers
+    and half-written files are left. A second one still does so.
+    """
+    came = []
+
+    def interrupt(number, frame):
+        came.append(number)
+        raise KeyboardInterrupt
+
+    def terminate(number, frame):
+        came.append(number)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise Terminated
+
+    # A program that runs a command of ours in a thread keeps its own ways.
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+    handlers = {signal.SIGINT: interrupt, signal.SIGTERM: terminate}
+    before = {number: signal.signal(number, f) for number, f in handlers.items()}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _quiet():

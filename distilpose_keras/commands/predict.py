@@ -65,7 +65,7 @@ def run(arguments):
         raise ValueError(f"output folder is not empty (use --overwrite): {out}")
     from rich.progress import Progress
 
-    from distilpose_keras.files import write_json
+    from distilpose_keras.files import undisturbed, write_json
     from distilpose_keras.pictures import PictureSource, PictureWriter
     from distilpose_keras.predictor import PosePredictor
 
@@ -84,8 +84,11 @@ def run(arguments):
                     continue
                 results += _annotate(predictor, find, picture, writer, arguments.flip)
     finally:  # what was computed is kept, whatever stopped the rest
-        writer.close()
-        write_json(out / "poses.json", results)
+        with undisturbed():
+            try:
+                writer.close()
+            finally:
+                write_json(out / "poses.json", results)
     print(f"{len(results)} people; wrote {out}")
     if failures:
         raise ValueError(

@@ -6,6 +6,12 @@ import cv2
 import numpy as np
 import simplejpeg
 
+# More than any camera takes; decoded it is 0.8 GB. OpenCV's own limit is four times it.
+MAX_PIXELS = 1 << 28
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+EXIF_ORIENTATION, TIFF_WIDTH, TIFF_HEIGHT = 0x0112, 0x0100, 0x0101
+TIFF_INTEGERS = {1: "B", 3: "H", 4: "I"}  # the codes of types, as struct's letters
+
 
 class ImageError(ValueError):
     """A picture is missing, truncated or not a picture; the message names the file."""
@@ -26,8 +32,8 @@ def read_image(path, size=None):
         (height, width, 3) uint8 RGB.
 
     Raises:
-        ImageError: naming the file, if it is missing, truncated, not a picture or not
-            of this size.
+        ImageError: naming the file, if it is missing, truncated, not a picture, larger
+            than `MAX_PIXELS` or not of this size.
     """
     return read_reduced_image(path, 1, size)[0]
 
@@ -52,6 +58,9 @@ def read_reduced_image(path, reduction, size=None):
             of this size.
     """
     data = _read_bytes(path)
+    _check_size(data, path)
+    if data[:8] == PNG_SIGNATURE and not _has_whole_chunks(data):
+        raise ImageError(f"image is truncated: {path}")
     orientation = 1
     if data[:2] == b"\xff\xd8":
         orientation = exif_orientation(data)
@@ -66,9 +75,50 @@ def read_reduced_image(path, reduction, size=None):
     if image is None:
         reduction = 1
         image = _decode_any(data, path)
+        orientation = 1  # OpenCV has turned it
     if size is not None:
         orientation = settle_orientation(image.shape[:2], orientation, size, path)
     return _upright(image, orientation), reduction
+
+
+def _check_size(data, path):
+    """Refuse a picture before its pixels take memory: a few bytes can claim many."""
+    size = _declared_size(data)
+    if size is not None and size[0] * size[1] > MAX_PIXELS:
+        raise ImageError(
+            f"a picture must have at most {MAX_PIXELS} pixels. Received: {path}, "
+            f"{size[0]}x{size[1]}"
+        )
+
+
+def _declared_size(data):
+    """Width and height in the header; None of a format whose size is bounded."""
+    try:
+        if data[:2] == b"\xff\xd8":
+            return simplejpeg.decode_jpeg_header(data)[1::-1]
+        if data[:8] == PNG_SIGNATURE:
+            return struct.unpack_from(">II", data, 16)
+        if data[:2] == b"BM":
+            return tuple(map(abs, struct.unpack_from("<ii", data, 18)))
+        if data[:6] in (b"GIF87a", b"GIF89a"):
+            return struct.unpack_from("<HH", data, 6)
+        if data[:4] in (b"II*\0", b"MM\0*"):
+            entries = _tiff_entries(data)
+            return entries[TIFF_WIDTH], entries[TIFF_HEIGHT]
+    except (KeyError, ValueError, struct.error):
+        pass  # damaged: the decoder says so
+    return None
+
+
+def _has_whole_chunks(data):
+    """Whether a PNG goes on to its end; OpenCV reserves what a chunk says it holds."""
+    position = len(PNG_SIGNATURE)
+    while position + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        if kind == b"IEND":
+            return True
+        position += 12 + length
+    return False
 
 
 def read_size(path):
@@ -156,31 +206,60 @@ def _decode_jpeg(data, reduction, path):
 
 
 def _decode_any(data, path):
-    """Decode what OpenCV knows, as it is stored."""
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    """Decode what OpenCV knows, upright: it follows the EXIF of PNG, WebP and TIFF."""
+    try:
+        buffer = np.frombuffer(data, np.uint8)
+        image = cv2.imdecode(buffer, cv2.IMREAD_COLOR_RGB) if data else None
+    except cv2.error:
+        image = None
     if image is None:
         raise ImageError(f"not a picture, or a damaged one: {path}")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return image
 
 
 def exif_orientation(data):
     """Return the EXIF orientation (1 to 8) of JPEG bytes; 1 if there is none."""
-    start = data.find(b"Exif\0\0", 0, 4096) + 6
-    if start < 6:
-        return 1
-    try:
-        order = {b"II": "<", b"MM": ">"}[data[start : start + 2]]
-        (directory,) = struct.unpack_from(order + "I", data, start + 4)
-        (count,) = struct.unpack_from(order + "H", data, start + directory)
-        for entry in range(count):
-            at = start + directory + 2 + 12 * entry
-            tag, _, _, value = struct.unpack_from(order + "HHIH", data, at)
-            if tag == 0x0112:
-                return value if 1 <= value <= 8 else 1
-    except (KeyError, struct.error):
-        pass  # damaged metadata: show the picture as it is stored
+    for segment in _application_segments(data):
+        if segment[:6] == b"Exif\0\0":
+            try:
+                value = _tiff_entries(segment[6:])[EXIF_ORIENTATION]
+            except (KeyError, struct.error):
+                return 1  # damaged metadata: show the picture as it is stored
+            return value if 1 <= value <= 8 else 1
     return 1
+
+
+def _application_segments(data):
+    """Yield what is in the APP1 segments of a JPEG, wherever they are."""
+    position = 2
+    while data[position : position + 1] == b"\xff" and position + 4 <= len(data):
+        marker, length = struct.unpack_from(">BH", data, position + 1)
+        if marker == 0xDA:  # the picture itself
+            return
+        if marker == 0xFF:  # a marker may be preceded by fill bytes
+            position += 1
+            continue
+        if marker == 0xE1:
+            yield data[position + 4 : position + 2 + length]
+        position += 2 + length
+
+
+def _tiff_entries(data):
+    """Return the whole numbers of the first directory of TIFF bytes, by tag.
+
+    EXIF is such a directory. Only numbers that stand in the directory itself are read.
+    """
+    order = {b"II": "<", b"MM": ">"}[data[:2]]
+    (start,) = struct.unpack_from(order + "I", data, 4)
+    (count,) = struct.unpack_from(order + "H", data, start)
+    entries = {}
+    for at in range(start + 2, start + 2 + 12 * count, 12):
+        tag, kind, number = struct.unpack_from(order + "HHI", data, at)
+        if number == 1 and kind in TIFF_INTEGERS:
+            (entries[tag],) = struct.unpack_from(
+                order + TIFF_INTEGERS[kind], data, at + 8
+            )
+    return entries
 
 
 def _upright(image, orientation):

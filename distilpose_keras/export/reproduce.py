@@ -9,6 +9,7 @@ import numpy as np
 from distilpose_keras.files import atomic_path
 from distilpose_keras.formats.metadata import read_metadata, write_sidecar
 from distilpose_keras.formats.runtimes import open_runtime
+from distilpose_keras.formats.seal import sealed
 
 # Largest mean difference to the model, in units of the crop and of the scores (which
 # are of order 1). Float files only round; int8 files of useful models stay far below.
@@ -37,7 +38,7 @@ def write_checked(content, path, model, precision, crops=None):
         OSError: if it cannot be written. Either way nothing appears under its name.
     """
     with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
+        temporary.write_bytes(sealed(content, temporary.suffix))
         check_reproduces(temporary, model, precision, crops)
     write_sidecar(path, read_metadata(path))
 

@@ -3,7 +3,7 @@
 The metadata is one JSON document: the keypoint schema, the input, the model and how
 well it scored. It is embedded in the file (TFLite: a metadata buffer; ONNX:
 ``metadata_props``), both under the name ``distilpose``, and written beside it.
-Reading it needs only the runtime of the file: `ai_edge_litert` or `onnxruntime`.
+Reading it builds nothing of what the file computes.
 """
 
 import json
@@ -25,6 +25,7 @@ REQUIRED = (
     "training_data",
     "ap",
 )
+LARGEST_SIDE = 4096  # of a crop
 RUNTIMES = {".tflite": "tflite", ".onnx": "onnx"}
 OUTPUTS = {
     "keypoints": "(batch, K, 2): x by the crop's width, y by its height, in [0, 1]",
@@ -113,9 +114,12 @@ def _check(path, text):
         if missing:
             raise ValueError(f"missing {missing}")
         KeypointSchema.from_dict(document["schema"])
-    except (ValueError, KeyError, TypeError) as error:
+        _check_size(document["input_size"])
+    # Whatever values of other types than ours make the schema raise.
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        reason = " ".join(str(error).split())[:200]
         raise ValueError(
-            f"{path}: its {ENTRY!r} metadata is invalid: {error}"
+            f"{path}: its {ENTRY!r} metadata is invalid: {reason}"
         ) from None
     expected = RUNTIMES[path.suffix]
     if document["runtime"] != expected:
@@ -124,6 +128,14 @@ def _check(path, text):
             f"Received: {document['runtime']!r}"
         )
     return document
+
+
+def _check_size(size):
+    """Check that an input size is two numbers of pixels that a crop may have."""
+    height, width = size
+    for side in (height, width):
+        if type(side) is not int or not 1 <= side <= LARGEST_SIDE:
+            raise ValueError(f"input size {str(size)[:40]}")
 
 
 def _read_tflite(path):
@@ -136,19 +148,9 @@ def _read_tflite(path):
 
 
 def _read_onnx(path):
-    import onnxruntime
+    from distilpose_keras.formats.onnx_file import read_entry
 
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = (
-        onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    )
-    options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
-    # The runtime's errors share no narrower base class.
-    except Exception as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"{path}: truncated, or not an ONNX file ({reason})") from None
-    return session.get_modelmeta().custom_metadata_map.get(ENTRY)
+        return read_entry(path.read_bytes(), ENTRY)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None

@@ -42,6 +42,9 @@ def open_runtime(model, *, num_threads=None):
         from distilpose_keras.models.model import load_model
 
         return KerasRuntime(load_model(path))
+    from distilpose_keras.formats.seal import check_runs
+
+    check_runs(path)
     runtime = TFLiteRuntime if path.suffix == ".tflite" else ONNXRuntime
     return runtime(path, num_threads=num_threads)
 

@@ -12,8 +12,9 @@ import keras
 import numpy as np
 
 from distilpose_keras.models.checkpoint_files import (
-    read_state_dict,
-    without_module_prefix,
+    few,
+    read_checkpoint,
+    without_prefixes,
 )
 from distilpose_keras.models.model import PoseModel, load_model
 
@@ -38,17 +39,20 @@ class ConversionReport:
         filled: PyTorch keys that filled a weight.
         kept: keys of the model's weights that were left as they were.
         unused: keys of the source that were not used.
+        source: which of the source's sets of parameters was read, if it has several.
     """
 
     filled: tuple[str, ...]
     kept: tuple[str, ...]
     unused: tuple[str, ...]
+    source: str = ""
 
     def __str__(self):
         """Return one line of counts."""
         return (
             f"filled {len(self.filled)} weights, kept {len(self.kept)}, "
             f"left {len(self.unused)} of the source unused"
+            + (f"; {self.source}" if self.source else "")
         )
 
 
@@ -79,7 +83,7 @@ def load_checkpoint(model, path_or_state_dict, *, backbone_only=False):
 
     Args:
         model: `PoseModel` whose weights are replaced.
-        path_or_state_dict: a checkpoint file (see `read_state_dict`), or a dict from
+        path_or_state_dict: a checkpoint file (see `read_checkpoint`), or a dict from
             PyTorch key to array.
         backbone_only: fill the backbone and ignore the keys of any head. Keys may
             lack the ``backbone.`` prefix, as in ImageNet checkpoints; keys of stages
@@ -89,15 +93,16 @@ def load_checkpoint(model, path_or_state_dict, *, backbone_only=False):
         A `ConversionReport`.
 
     Raises:
-        ValueError: one line that lists the missing, unread and misshapen keys. The
-            model is unchanged.
+        ValueError: one line that counts the missing, unread and misshapen keys and
+            names the first of each. The model is unchanged.
     """
     if isinstance(path_or_state_dict, dict):
         origin = "state dict"
-        state = without_module_prefix(path_or_state_dict, origin)
+        source = without_prefixes(path_or_state_dict, origin)
     else:
-        state, origin = read_state_dict(path_or_state_dict), path_or_state_dict
-    state = {k: v for k, v in state.items() if not k.endswith(IGNORED_SUFFIX)}
+        origin = path_or_state_dict
+        source = read_checkpoint(origin)
+    state = {k: v for k, v in source.state.items() if not k.endswith(IGNORED_SUFFIX)}
     wanted = torch_keys(model)
     kept = []
     if backbone_only:
@@ -118,6 +123,7 @@ def load_checkpoint(model, path_or_state_dict, *, backbone_only=False):
         filled=tuple(wanted),
         kept=tuple(kept),
         unused=tuple(key for key in state if key not in wanted),
+        source=str(source),
     )
 
 
@@ -153,13 +159,13 @@ def _with_backbone_prefix(state):
 
 
 def _check(wanted, state, unread, origin, name):
-    """Raise one error that lists everything that does not fit."""
+    """Raise one error that counts what does not fit and names the first of each."""
     problems = []
     missing = [key for key in wanted if key not in state]
     if missing:
-        problems.append(f"{len(missing)} missing: {', '.join(missing)}")
+        problems.append(f"{len(missing)} missing: {few(missing)}")
     if unread:
-        problems.append(f"{len(unread)} unread: {', '.join(unread)}")
+        problems.append(f"{len(unread)} unread: {few(unread)}")
     misshapen = []
     for key, (layer, variable) in wanted.items():
         if key in state:
@@ -167,7 +173,7 @@ def _check(wanted, state, unread, origin, name):
             if tuple(state[key].shape) != expected:
                 misshapen.append(f"{key} {tuple(state[key].shape)} for {expected}")
     if misshapen:
-        problems.append(f"{len(misshapen)} of the wrong shape: {', '.join(misshapen)}")
+        problems.append(f"{len(misshapen)} of the wrong shape: {few(misshapen)}")
     if problems:
         raise ValueError(
             f"{origin} does not fit {name} ({len(wanted)} weights): "

@@ -3,12 +3,12 @@
 import difflib
 import json
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from distilpose_keras.formats.safety import check_keras
 from distilpose_keras.models.config import PoseConfig
 from distilpose_keras.models.layers import PACKAGE
 from distilpose_keras.models.presets import (
@@ -142,18 +142,9 @@ def load_model(path: str | os.PathLike) -> PoseModel:
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"no such model file: {path}")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise ValueError(f"not a readable .keras file: {path} ({error})") from error
-    if config.get("registered_name") != f"{PACKAGE}>{PoseModel.__name__}":
-        raise ValueError(
-            f"expected a pose model saved by distilpose-keras: {path}. "
-            f"Received: {config.get('class_name')}"
-        )
+    check_keras(path, f"{PACKAGE}>{PoseModel.__name__}")
     try:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:  # whatever a damaged archive makes Keras or h5py raise
-        reason = str(error).strip().split("\n")[0]
+        reason = str(error).strip().split("\n")[0][:200]
         raise ValueError(f"damaged model file: {path} ({reason})") from error

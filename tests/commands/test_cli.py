@@ -1,8 +1,11 @@
 """What every command shares: arguments that are checked, mistakes in one line."""
 
 import argparse
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -51,6 +54,38 @@ def test_a_wrong_flag_is_one_line(capsys):
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert error.startswith("error: argument --epochs: invalid int value: 'many'")
+
+
+def test_sigterm_ends_a_command_as_an_interrupt_does(capsys):
+    kept = []
+
+    def main(argv):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        finally:
+            kept.append("what was computed")
+
+    assert exit_code(main) == 143
+    assert kept and capsys.readouterr().err == "terminated\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_an_error_that_a_signal_caused_is_not_a_bug(capsys, number, code, said):
+    def main(argv):
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(5)
+        except BaseException:  # as pybind's modules do while they load
+            raise ImportError("initialization failed") from None
+
+    before = signal.getsignal(number)
+    assert exit_code(main) == code
+    assert signal.getsignal(number) == before
+    assert capsys.readouterr().err == f"{said}\n"
 
 
 SCRIPT = """

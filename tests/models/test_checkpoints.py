@@ -130,6 +130,20 @@ def test_what_does_not_fit_is_listed_and_nothing_is_loaded(
     assert_holds(model, before)
 
 
+def test_a_checkpoint_of_another_model_is_refused_in_a_short_line(model, state):
+    other = {f"encoder.{key}": value for key, value in state.items()}
+    with pytest.raises(ValueError, match=f"{len(state)} missing: .* and ") as info:
+        load_checkpoint(model, other)
+    assert len(str(info.value)) < 600
+
+
+def test_the_report_says_which_set_was_read(model, state):
+    averages = {f"ema.{key}": value * 0 for key, value in state.items()}
+    report = load_checkpoint(model, state | averages)
+    assert_holds(model, state)
+    assert str(report).endswith("; read 'the weights', not 'ema'")
+
+
 def test_a_backbone_is_filled_from_a_bare_imagenet_checkpoint(state):
     model = small()
     before = state_dict(model)
