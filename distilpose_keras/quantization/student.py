@@ -19,7 +19,7 @@ def quantize_aware(student, crops):
 
     Example:
         >>> quantized = quantize_aware(student, calibration_crops(people, student))
-        >>> distiller = Distiller(quantized, teacher)
+        >>> distiller = Distiller(student=quantized, teacher=teacher)
 
     Args:
         student: a trained student `PoseModel`; it is not changed.

@@ -11,7 +11,9 @@ def model(tmp_path_factory):
     from distilpose_keras.models.model import build_model
 
     path = tmp_path_factory.mktemp("model") / "student.keras"
-    build_model("demo_student", token_layers=1, stem_blocks=1).save(path)
+    build_model("demo_student", transformer={"layers": 1}, backbone={"blocks": 1}).save(
+        path
+    )
     return path
 
 

@@ -158,7 +158,7 @@ def test_above_0_is_labelled(tmp_path, flag, visibility):
     assert people.visibility[0, 1] == visibility
     truth, _ = read_ground_truth(people)
     labelled = np.count_nonzero(people.visibility[0])
-    assert truth.dataset["annotations"][0]["num_keypoints"] == labelled
+    assert truth.people[0]["num_keypoints"] == labelled
 
 
 @pytest.mark.parametrize("value", [[None, 5, 2], [5, None, 2], [math.nan, 5, 0]])
@@ -205,7 +205,7 @@ def test_people_who_share_an_id_all_count(tmp_path):
     # A part of them is that part, whatever their ids.
     truth, complete = read_ground_truth(people.take([0, 3]))
     assert not complete
-    counted = [person["num_keypoints"] for person in truth.dataset["annotations"]]
+    counted = [person["num_keypoints"] for person in truth.people]
     assert counted == [17, 0, 0, 17, 0, 0]
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from distilpose_keras import cli
+from distilpose_keras.commands import cli
 from tests.faults.commands import COMMANDS, prepare, whole
 
 SECONDS = 300  # of a run, after which it is taken to hang

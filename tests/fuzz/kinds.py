@@ -81,12 +81,14 @@ def read_picture(path):
 
 @functools.cache
 def student():
-    from distilpose_keras.models.build import build_model
-
+    from distilpose_keras.models.model import build_model
     from tests.conftest import rough
 
-    sizes = {"stem_width": 4, "stem_block_width": 4, "token_dim": 8, "token_layers": 1}
-    sizes |= {"input_size": (32, 24), "token_heads": 2}
+    sizes = {
+        "input_size": (32, 24),
+        "backbone": {"width": 4, "block_width": 4},
+        "transformer": {"dim": 8, "layers": 1, "heads": 2},
+    }
     return rough(build_model("demo_student", name="tiny", **sizes))
 
 
@@ -147,7 +149,7 @@ def safetensors_files():
 
 
 def read_model(path):
-    from distilpose_keras.models.build import load_model
+    from distilpose_keras.models.model import load_model
 
     load_model(path)
 
