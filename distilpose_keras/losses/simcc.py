@@ -13,9 +13,8 @@ clipped gradients can tell), weight it by the number of samples on a device.
 
 from keras import ops
 
+from distilpose_keras.codecs.simcc import RTMPOSE, SIMCC
 from distilpose_keras.losses.means import as_float32, mean_of_sums
-
-RTMPOSE_BETA = 10.0  # published configuration: inverse temperature
 
 
 def simcc_loss(
@@ -34,6 +33,8 @@ def simcc_loss(
         weights: (B, K, 1) 1 for a labelled keypoint, 0 otherwise.
         sample_weight: optional (B,).
     """
+    arrays = as_float32(x_logits, y_logits)
+    x_logits, y_logits = (SIMCC.beta * logits for logits in arrays)
     x = _divergence(x_logits, x_targets, weights, sample_weight)
     return x + _divergence(y_logits, y_targets, weights, sample_weight)
 
@@ -51,18 +52,11 @@ def rtmpose_loss(
         weights: (B, K, 1).
         sample_weight: optional (B,).
     """
-    x_logits, y_logits, x_targets, y_targets = (
-        RTMPOSE_BETA * tensor
-        for tensor in as_float32(x_logits, y_logits, x_targets, y_targets)
-    )
-    return simcc_loss(
-        x_logits,
-        y_logits,
-        ops.softmax(x_targets, axis=-1),
-        ops.softmax(y_targets, axis=-1),
-        weights,
-        sample_weight=sample_weight,
-    )
+    arrays = as_float32(x_logits, y_logits, x_targets, y_targets)
+    x_logits, y_logits, x_targets, y_targets = (RTMPOSE.beta * a for a in arrays)
+    x_targets, y_targets = (ops.softmax(t, axis=-1) for t in (x_targets, y_targets))
+    x = _divergence(x_logits, x_targets, weights, sample_weight)
+    return x + _divergence(y_logits, y_targets, weights, sample_weight)
 
 
 def _divergence(logits, targets, weights, sample_weight):

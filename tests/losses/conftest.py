@@ -4,25 +4,29 @@ import keras
 import pytest
 
 
-def _value_and_gradients(function, arrays):
+def _value_and_gradients(function, arrays, *, compiled=True):
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
         tensors = {k: tf.convert_to_tensor(v) for k, v in arrays.items()}
 
-        @tf.function
         def differentiate(tensors):
             with tf.GradientTape() as tape:
                 tape.watch(tensors)
                 value = function(tensors)
             return value, tape.gradient(value, tensors)
 
+        if compiled:
+            differentiate = tf.function(differentiate)
         value, gradients = differentiate(tensors)
     elif backend == "jax":
         import jax
 
-        value, gradients = jax.jit(jax.value_and_grad(function))(arrays)
+        differentiate = jax.value_and_grad(function)
+        if compiled:
+            differentiate = jax.jit(differentiate)
+        value, gradients = differentiate(arrays)
     else:
         import torch
 
@@ -42,6 +46,7 @@ def value_and_gradients():
 
     Returns:
         a function of (function, arrays) that gives the value and a dict of gradients,
-        None where nothing depends on the array; compiled on TensorFlow and JAX.
+        None where nothing depends on the array; compiled on TensorFlow and JAX, or
+        not with ``compiled=False``.
     """
     return _value_and_gradients
