@@ -26,6 +26,7 @@ PARAMETER_NAMES = {  # Keras variable: PyTorch parameter of the same module
     "moving_mean": "running_mean",
     "moving_variance": "running_var",
     "keypoint_token": "keypoint_token",
+    "pos_embed": "pos_embed",
 }
 IGNORED_SUFFIX = "num_batches_tracked"
 BACKBONE = "backbone."
@@ -60,7 +61,7 @@ def torch_keys(model):
     """Return a dict from PyTorch key to (layer, variable), for every weight."""
     keys = {}
     for layer in model.layers:
-        for variable in layer.variables:
+        for variable in layer.weights:  # not the states of random generators
             module = layer.name.replace("-", ".")
             keys[f"{module}.{PARAMETER_NAMES[variable.name]}"] = (layer, variable)
     return keys

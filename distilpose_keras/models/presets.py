@@ -10,6 +10,7 @@ from distilpose_keras.models.families import (
     hrnet,
     simple_baseline,
     tokenpose,
+    vitpose,
 )
 from distilpose_keras.models.figures import Figures
 from distilpose_keras.models.legacy import modern_config
@@ -21,6 +22,7 @@ FAMILIES = {
     "simple_baseline": (simple_baseline.SimpleBaseline, simple_baseline.MODELS),
     "hrnet": (hrnet.HRNet, hrnet.MODELS),
     "deeppose": (deeppose.DeepPose, deeppose.MODELS),
+    "vitpose": (vitpose.ViTPose, vitpose.MODELS),
 }
 # Trained weights that come with the package.
 WEIGHTS = Path(__file__).parents[1] / "presets"
