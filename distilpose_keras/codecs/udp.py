@@ -27,6 +27,7 @@ from distilpose_keras.codecs.heatmaps import (
     quarter_offsets,
     rounded_peaks,
 )
+from distilpose_keras.data.geometry import UDP
 from distilpose_keras.keypoints import KeypointSchema
 
 # Published code: a smoothed map is limited to this range before its logarithm ...
@@ -93,8 +94,7 @@ class UdpHeatmapCodec(HeatmapCodec):
     @property
     def _last(self):
         """(x, y) of the last pixel."""
-        height, width = self.heatmap_size
-        return np.array([width - 1, height - 1], "float32")
+        return UDP.span(self.heatmap_size).astype("float32")
 
 
 def newton_offsets(maps, rows, columns):

@@ -19,6 +19,7 @@ from keras import ops
 
 from distilpose_keras.codecs.heatmaps import SIGMA
 from distilpose_keras.codecs.udp import UdpHeatmapCodec
+from distilpose_keras.data.geometry import UDP
 from distilpose_keras.losses.labels import HeatmapLoss
 from distilpose_keras.models.backbones import ViT
 from distilpose_keras.models.config import PoseConfig
@@ -59,6 +60,8 @@ class ViTPose(PoseConfig):
     filters: int = 256
     sigma: float = SIGMA
     dark: bool = True
+
+    geometry = UDP
 
     def __post_init__(self):
         """Check that the input fits."""
