@@ -91,6 +91,16 @@ class UdpHeatmapCodec(HeatmapCodec):
         other = flip_heatmaps(mirrored["heatmaps"], schema, shift=False)
         return {"heatmaps": (outputs["heatmaps"] + other) / 2}
 
+    def scores_at(self, outputs: Outputs, keypoints: np.ndarray) -> np.ndarray:
+        """Return the values of the maps at the pixels nearest to keypoints.
+
+        A Newton step may lead far away: where it ends counts as the peak.
+        """
+        found, scores = self.decode(outputs)
+        same = np.all(np.abs(found - keypoints) * self._last < 1, axis=-1)
+        in_map = keypoints * self._last / (self._last + 1)
+        return np.where(same, scores, super().scores_at(outputs, in_map))
+
     @property
     def _last(self):
         """(x, y) of the last pixel."""

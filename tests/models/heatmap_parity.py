@@ -12,11 +12,19 @@ DECODED_PX = 5e-3  # heatmap pixels; where `stable`, noise of 1e-3 moves them by
 
 
 def published(name):
-    """A named model with the published parameters, completely filled."""
+    """A named model with the published parameters, and the published outputs."""
+    described, arrays = reference.published(name)
     model = build_model(name)
-    report = load_checkpoint(model, reference.state_dict(name))
+    state = {
+        key: recipe.fill(key, shape)
+        for key, shape, kind in described["state_dict"]
+        if kind == "filled"
+    }
+    report = load_checkpoint(model, state)
     assert not report.kept and not report.unused
-    return model
+    trainable = sum(np.prod(v.shape) for v in model.trainable_variables)
+    assert trainable == described["trainable_params"]
+    return model, arrays
 
 
 def heatmaps(model, *, flip=False, output="heatmaps"):
@@ -54,17 +62,16 @@ def assert_decoded(model, maps, expected, *, size):
     np.testing.assert_allclose(scores, expected_scores, rtol=0, atol=tolerance)
 
 
-def assert_parity(name, arrays, *, tolerance, size):
+def assert_parity(model, arrays, *, tolerance, size):
     """Compare heatmaps and what is decoded of them, without and with flip.
 
     Args:
-        name: in `MODELS`.
+        model: a `PoseModel` with the published parameters.
         arrays: the reference: `pred`, and `keypoints`, `scores` and `stable`, with the
             suffix ``_flip_test`` too.
         tolerance: of the heatmaps, in standard deviations.
         size: (x, y) heatmap pixels that are 1.
     """
-    model = published(name)
     maps = heatmaps(model)
     assert_close(maps, arrays["pred"], tolerance)
     names = ("keypoints", "scores", "stable")

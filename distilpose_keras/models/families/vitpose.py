@@ -23,9 +23,8 @@ from distilpose_keras.data.geometry import UDP
 from distilpose_keras.losses.labels import HeatmapLoss
 from distilpose_keras.models.backbones import ViT
 from distilpose_keras.models.config import PoseConfig
-from distilpose_keras.models.families.simple_baseline import deconvolution
 from distilpose_keras.models.figures import Figures
-from distilpose_keras.models.layers import heatmap_layer
+from distilpose_keras.models.layers import deconvolution, heatmap_layer
 
 SCALE = 4  # of the heatmaps beside the features, for either head
 POSITIONS = "backbone.pos_embed"

@@ -7,9 +7,8 @@ import pytest
 from distilpose_keras.models.checkpoints import load_checkpoint, state_dict
 from distilpose_keras.models.model import PoseModel
 from distilpose_keras.models.presets import MODELS
-from tests.models import reference
 from tests.models.heads import model_of, predict, weights_of
-from tests.models.heatmap_parity import assert_parity
+from tests.models.heatmap_parity import assert_parity, published
 from tests.models.shrunken import shrunken
 from tests.models.small import recipe_state
 
@@ -17,17 +16,17 @@ LAST = (47, 63)  # of the heatmaps' pixels, which the crop's edges lie on
 TOLERANCE = 5e-4  # 1e-3 hardly sees the epsilon of the layer-norms
 
 
+OF_PARITY = [
+    pytest.param(name, marks=pytest.mark.parity)
+    for name in ("vitpose_s", "vitpose_b", "vitpose_b_simple")
+]
+
+
 @pytest.mark.slow
 @pytest.mark.backend
-def test_the_smallest_predicts_what_the_published_one_does():
-    name = "vitpose_s_simple"
-    assert_parity(name, reference.arrays(name), tolerance=TOLERANCE, size=LAST)
-
-
-@pytest.mark.parity
-@pytest.mark.parametrize("name", ["vitpose_s", "vitpose_b", "vitpose_b_simple"])
-def test_all_predict_what_the_published_ones_do(name):
-    assert_parity(name, reference.arrays(name), tolerance=TOLERANCE, size=LAST)
+@pytest.mark.parametrize("name", ["vitpose_s_simple", *OF_PARITY])
+def test_published_weights_give_the_published_keypoints(name):
+    assert_parity(*published(name), tolerance=TOLERANCE, size=LAST)
 
 
 def small(name="vitpose_s"):
