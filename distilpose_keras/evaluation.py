@@ -7,7 +7,8 @@ import numpy as np
 from rich.progress import Progress
 
 from distilpose_keras.crops import crop_batches
-from distilpose_keras.data.transforms import PIXEL_STD, box_to_center_scale
+from distilpose_keras.data.geometry import PIXEL_STD
+from distilpose_keras.data.transforms import box_to_center_scale
 from distilpose_keras.keypoint_names import match_names
 from distilpose_keras.oks import NMS_THRESHOLD, oks_nms, select_poses
 from distilpose_keras.predictor import PosePredictor
@@ -68,7 +69,9 @@ def evaluate(
     keypoints, scores = predict_people(
         predictor, boxes, flip=flip, batch_size=batch_size, progress=progress
     )
-    _, scales = box_to_center_scale(boxes.boxes_xywh, input_size=predictor.input_size)
+    _, scales = box_to_center_scale(
+        boxes.boxes_xywh, input_size=predictor.input_size, geometry=predictor.geometry
+    )
     person_scores = rescore(scores, boxes.scores)
     image_ids = _image_ids(boxes)
     sigmas = people.schema.sigmas
@@ -129,7 +132,10 @@ def predict_people(predictor, people, *, flip=False, batch_size=32, progress=Fal
     keypoints = np.zeros((len(people), people.schema.num_keypoints, 2))
     scores = np.zeros(keypoints.shape[:2], np.float32)
     batches = crop_batches(
-        people, input_size=predictor.input_size, batch_size=batch_size
+        people,
+        input_size=predictor.input_size,
+        batch_size=batch_size,
+        geometry=predictor.geometry,
     )
     with Progress(transient=True, disable=not progress) as bar:
         task = bar.add_task("evaluating", total=len(people))

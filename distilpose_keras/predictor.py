@@ -6,7 +6,7 @@ import numpy as np
 
 from distilpose_keras.codecs.heatmaps import with_dark
 from distilpose_keras.crops import crop_people
-from distilpose_keras.data.transforms import box_to_center_scale, crop_to_image
+from distilpose_keras.data.transforms import box_to_center_scale
 from distilpose_keras.formats.runtimes import open_runtime
 
 
@@ -38,6 +38,7 @@ class PosePredictor:
 
     Attributes:
         input_size: (height, width) of a crop.
+        geometry: the `CropGeometry` of crops and keypoints.
         schema: the `KeypointSchema` of the K keypoints.
         metadata: what the file says about itself, a dict.
         runtime: ``"keras"``, ``"tflite"`` or ``"onnx"``.
@@ -62,6 +63,7 @@ class PosePredictor:
         self._runtime = open_runtime(model, num_threads=num_threads)
         self.batch_size = batch_size
         self.input_size = self._runtime.input_size
+        self.geometry = self._runtime.geometry
         self.schema = self._runtime.schema
         self.metadata = self._runtime.metadata
         self.runtime = self._runtime.name
@@ -90,12 +92,16 @@ class PosePredictor:
                 f"Received: {image.shape} {image.dtype}"
             )
         boxes = _check_boxes(boxes_xywh)
-        centers, scales = box_to_center_scale(boxes, input_size=self.input_size)
+        centers, scales = box_to_center_scale(
+            boxes, input_size=self.input_size, geometry=self.geometry
+        )
         keypoints = np.zeros((len(boxes), self.schema.num_keypoints, 2))
         scores = np.zeros(keypoints.shape[:2], np.float32)
         for start in range(0, len(boxes), self.batch_size):
             part = slice(start, start + self.batch_size)
-            crops = crop_people(image, centers[part], scales[part], self.input_size)
+            crops = crop_people(
+                image, centers[part], scales[part], self.input_size, self.geometry
+            )
             keypoints[part], scores[part] = self.predict_people(
                 crops, centers[part], scales[part], flip=flip
             )
@@ -114,7 +120,7 @@ class PosePredictor:
             keypoints (N, K, 2) in pixels of the images and scores (N, K).
         """
         keypoints, scores = self.predict_crops(crops, flip=flip)
-        return crop_to_image(keypoints, centers, scales), scores
+        return self.geometry.to_image(keypoints, centers, scales), scores
 
     def predict_crops(self, crops, *, flip=False):
         """Find keypoints in crops.

@@ -13,8 +13,8 @@ from distilpose_keras import predictor as predictor_module
 from distilpose_keras.codecs.coordinates import CoordinateCodec
 from distilpose_keras.codecs.heatmaps import HeatmapCodec
 from distilpose_keras.data.coco import coco_paths, load_detections, load_people
+from distilpose_keras.data.geometry import PLAIN
 from distilpose_keras.data.transforms import (
-    affine_matrix,
     box_to_center_scale,
     transform_points,
 )
@@ -108,7 +108,7 @@ class Oracle:
         mirrored = ends[0] > ends[1]
         person = self.people[int(ends.min()) - 10]
         center, scale = box_to_center_scale(person.box_xywh, input_size=SIZE)
-        matrix = affine_matrix(center, scale, output_size=SIZE)
+        matrix = PLAIN.affine_matrix(center, scale, output_size=SIZE)
         points = transform_points(person.keypoints, matrix)
         if mirrored:
             points = points[COCO_17.flip_permutation]

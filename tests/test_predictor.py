@@ -6,6 +6,8 @@ import pytest
 from distilpose_keras import predictor as predictor_module
 from distilpose_keras.codecs.coordinates import CoordinateCodec
 from distilpose_keras.codecs.heatmaps import HeatmapCodec
+from distilpose_keras.data.geometry import ALIGNED, PLAIN
+from distilpose_keras.data.transforms import warp
 from distilpose_keras.keypoints import COCO_17
 from distilpose_keras.predictor import PosePredictor
 
@@ -17,6 +19,7 @@ class StandIn:
 
     name = "stand-in"
     input_size = SIZE
+    geometry = PLAIN
     schema = COCO_17
     metadata = {"model": "stand-in"}
 
@@ -197,3 +200,19 @@ def test_scores_that_nobody_trained_count_as_certain(predictor, monkeypatch, fli
     keypoints, scores = predictor(constant_student).predict_crops(crops(2), flip=flip)
     np.testing.assert_array_equal(scores, np.ones((2, 17)))
     assert keypoints.shape == (2, 17, 2)
+
+
+def test_crops_and_keypoints_follow_the_geometry_of_the_model(predictor, monkeypatch):
+    monkeypatch.setattr(StandIn, "geometry", ALIGNED)
+    seen = []
+    model = predictor(lambda pixels: seen.append(pixels) or constant_student(pixels))
+    image = np.random.default_rng(0).integers(0, 255, (120, 90, 3), np.uint8)
+    found = model.predict(image, [[10, 20, 31, 81]])
+    # 81 high, so 81 * 3 / 4 wide, 1.25 times as large; center (10 + 15, 20 + 40).
+    width = 1.25 * 81 * 3 / 4 - 1
+    quarter = [25 - width / 4, 60 - width * 4 / 3 / 4]
+    np.testing.assert_allclose(found.keypoints[0, 0], quarter, atol=1e-4)
+    zoom = 47 / width
+    matrix = [[zoom, 0, 23.5 - zoom * 25], [0, zoom, 31.5 - zoom * 60]]
+    crop = warp(image, np.array(matrix), SIZE)
+    assert np.abs(seen[0][0].astype(int) - crop).max() <= 1

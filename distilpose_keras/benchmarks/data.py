@@ -17,7 +17,8 @@ from rich.progress import Progress
 import distilpose_keras
 from distilpose_keras.data.coco import coco_paths, load_people
 from distilpose_keras.data.dataset import PoseDataset
-from distilpose_keras.data.transforms import affine_matrix, box_to_center_scale
+from distilpose_keras.data.geometry import PLAIN
+from distilpose_keras.data.transforms import box_to_center_scale
 from distilpose_keras.keypoints import COCO_17
 
 PEOPLE_PER_PASS = 1000  # smaller data sets are repeated, as links to their pictures
@@ -108,7 +109,7 @@ def plain_crops(people, input_size=(256, 192)):
     for person in people:
         image = cv2.imread(str(person.image_path))
         center, scale = box_to_center_scale(person.box_xywh, input_size=input_size)
-        matrix = affine_matrix(center, scale, output_size=input_size)
+        matrix = PLAIN.affine_matrix(center, scale, output_size=input_size)
         crop = cv2.warpAffine(image, matrix, input_size[::-1], flags=cv2.INTER_LINEAR)
         rgb = cv2.cvtColor(crop, cv2.COLOR_BGR2RGB).astype(np.float32)
         yield (rgb - mean) / deviation

@@ -86,6 +86,7 @@ def _batches(settings):
             repeat_people(people, count, folder).limit(count),
             batch_size=settings["batch_size"],
             input_size=MODELS[settings["student"]].input_size,
+            geometry=MODELS[settings["student"]].geometry,
             image_dtype="uint8",
             workers=settings["workers"],
         ) as batches,

@@ -7,6 +7,7 @@ crop.
 import numpy as np
 
 from distilpose_keras.codecs.codec import Codec, Outputs
+from distilpose_keras.data.geometry import PLAIN
 from distilpose_keras.keypoints import KeypointSchema
 
 
@@ -38,13 +39,14 @@ class CoordinateCodec(Codec):
         return {name: (outputs[name] + other[name]) / 2 for name in self.outputs}
 
 
-def encode_coordinates(keypoints_px, visibility, input_size):
+def encode_coordinates(keypoints_px, visibility, input_size, geometry=PLAIN):
     """Return normalised keypoints and their weights.
 
     Args:
         keypoints_px: (..., K, 2) pixels of the crop.
         visibility: (..., K), 0 for a joint that is not labelled.
         input_size: (height, width) of the crop.
+        geometry: `CropGeometry` of the crop.
 
     Returns:
         keypoints (..., K, 2) and weights (..., K, 1), float32; the weight is 1 for a
@@ -55,7 +57,8 @@ def encode_coordinates(keypoints_px, visibility, input_size):
     last = np.array([width - 1, height - 1])
     inside = np.all((points >= 0) & (points <= last), axis=-1)
     weights = (inside & (np.asarray(visibility) > 0))[..., None]
-    return (points / [width, height]).astype(np.float32), weights.astype(np.float32)
+    keypoints = geometry.normalize(points, input_size)
+    return keypoints.astype(np.float32), weights.astype(np.float32)
 
 
 def flip_keypoints(keypoints, schema):

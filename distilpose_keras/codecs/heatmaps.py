@@ -121,10 +121,34 @@ def encode_heatmaps(keypoints, weights, heatmap_size, sigma=SIGMA):
         heatmaps (..., K, H, W) and weights (..., K, 1), float32. Both are zero for a
         keypoint that is hidden or whose Gaussian does not touch the map.
     """
+    points = np.asarray(keypoints, np.float64) * np.array(heatmap_size[::-1])
+    peaks = np.trunc(rounded_peaks(points))
+    return draw_gaussians(peaks, peaks, weights, heatmap_size, sigma)
+
+
+def rounded_peaks(points):
+    """Return what is truncated to the nearest pixels of (..., 2) points.
+
+    Truncated, not rounded down: as Python's int() does for keypoints left of the map.
+    """
+    return points + (0.5 + TIE_TOLERANCE)
+
+
+def draw_gaussians(middles, peaks, weights, heatmap_size, sigma):
+    """Draw a Gaussian of the height 1 for each labelled keypoint, in NumPy.
+
+    Args:
+        middles: (..., K, 2) in heatmap pixels.
+        peaks: (..., K, 2) whole pixels; a Gaussian ends three sigmas from its peak.
+        weights: (..., K, 1), 0 for a keypoint that is not labelled.
+        heatmap_size: (H, W).
+        sigma: standard deviation in heatmap pixels.
+
+    Returns:
+        heatmaps (..., K, H, W) and weights (..., K, 1), float32; see
+        `encode_heatmaps`.
+    """
     size = np.array(heatmap_size[::-1])
-    # trunc, not floor: as Python's int() does for keypoints left of the map.
-    points = np.asarray(keypoints, np.float64) * size
-    peaks = np.trunc(points + 0.5 + TIE_TOLERANCE)
     reach = BOX_SIGMAS * sigma
     on_map = np.all(
         (peaks - reach < size) & (peaks + reach + 1 >= 0), axis=-1, keepdims=True
@@ -132,9 +156,10 @@ def encode_heatmaps(keypoints, weights, heatmap_size, sigma=SIGMA):
     weights = np.where(on_map, weights, 0.0)
 
     def profile(axis):
-        offsets = np.arange(size[axis]) - peaks[..., axis, None]
-        values = np.exp(-(offsets**2) / (2 * sigma**2))
-        return np.where(np.abs(offsets) <= reach, values, 0.0)
+        pixels = np.arange(size[axis])
+        values = np.exp(-((pixels - middles[..., axis, None]) ** 2) / (2 * sigma**2))
+        near = np.abs(pixels - peaks[..., axis, None]) <= reach
+        return np.where(near, values, 0.0)
 
     heatmaps = profile(1)[..., :, None] * profile(0)[..., None, :]
     heatmaps = heatmaps * (weights[..., None] > 0)
@@ -150,10 +175,16 @@ def graph_encode_heatmaps(keypoints, weights, heatmap_size, sigma=SIGMA):
         heatmap_size: (H, W).
         sigma: standard deviation in heatmap pixels.
     """
-    keypoints, weights = ops.cast(keypoints, "float32"), ops.cast(weights, "float32")
+    points = ops.cast(keypoints, "float32") * np.array(heatmap_size[::-1], "float32")
+    peaks = ops.trunc(rounded_peaks(points))
+    return graph_draw_gaussians(peaks, peaks, weights, heatmap_size, sigma)
+
+
+def graph_draw_gaussians(middles, peaks, weights, heatmap_size, sigma):
+    """Return what `draw_gaussians` does, as tensors; its arguments are (B, K, ...)."""
+    weights = ops.cast(weights, "float32")
     height, width = heatmap_size
-    size = ops.convert_to_tensor([width, height], dtype="float32")
-    peaks = ops.trunc(keypoints * size + 0.5 + TIE_TOLERANCE)
+    size = np.array([width, height], "float32")
     reach = BOX_SIGMAS * sigma
     on_map = ops.all(
         (peaks - reach < size) & (peaks + reach + 1 >= 0), axis=-1, keepdims=True
@@ -161,9 +192,11 @@ def graph_encode_heatmaps(keypoints, weights, heatmap_size, sigma=SIGMA):
     weights = weights * ops.cast(on_map, "float32")
 
     def profile(axis, length):
-        offsets = ops.arange(length, dtype="float32") - peaks[..., axis, None]
+        pixels = ops.arange(length, dtype="float32")
+        offsets = pixels - middles[..., axis, None]
         values = ops.exp(-0.5 * ops.square(offsets) / sigma**2)
-        return values * ops.cast(ops.abs(offsets) <= reach, "float32")
+        near = ops.abs(pixels - peaks[..., axis, None]) <= reach
+        return values * ops.cast(near, "float32")
 
     drawn = ops.cast(weights > 0, "float32")[..., None]
     maps = profile(1, height)[..., :, None] * profile(0, width)[..., None, :]
@@ -184,6 +217,21 @@ def decode_heatmaps(heatmaps, *, dark=False):
     Returns:
         keypoints (N, K, 2) float64, normalised, and scores (N, K), the maxima.
     """
+    maps, rows, columns, scores = find_peaks(heatmaps)
+    count, joints, height, width = np.shape(heatmaps)
+    points = np.stack([columns, rows], axis=1).astype(np.float64)
+    offsets = (dark_offsets if dark else quarter_offsets)(maps, rows, columns)
+    points = np.where(scores[:, None] > 0, points + offsets, -1.0)
+    keypoints = points.reshape(count, joints, 2) / [width, height]
+    return keypoints, scores.reshape(count, joints)
+
+
+def find_peaks(heatmaps):
+    """Return maps (M, H, W), and row, column and value (M,) of the largest pixels.
+
+    Args:
+        heatmaps: (N, K, H, W), M = N * K in all.
+    """
     heatmaps = np.asarray(heatmaps, np.float32)
     if heatmaps.ndim != 4:
         raise ValueError(f"heatmaps must be (N, K, H, W). Received: {heatmaps.shape}")
@@ -191,12 +239,7 @@ def decode_heatmaps(heatmaps, *, dark=False):
     maps = heatmaps.reshape(count * joints, height, width)
     peaks = maps.reshape(len(maps), height * width).argmax(axis=1)
     rows, columns = np.divmod(peaks, width)
-    scores = maps[np.arange(len(maps)), rows, columns]
-    points = np.stack([columns, rows], axis=1).astype(np.float64)
-    offsets = (dark_offsets if dark else _quarter_offsets)(maps, rows, columns)
-    points = np.where(scores[:, None] > 0, points + offsets, -1.0)
-    keypoints = points.reshape(count, joints, 2) / [width, height]
-    return keypoints, scores.reshape(count, joints)
+    return maps, rows, columns, maps[np.arange(len(maps)), rows, columns]
 
 
 def graph_decode_heatmaps(heatmaps, *, dark=False):
@@ -211,25 +254,48 @@ def graph_decode_heatmaps(heatmaps, *, dark=False):
     Returns:
         keypoints (B, K, 2), normalised, and scores (B, K, 1).
     """
+    height, width = heatmaps.shape[2:]
+    rows, columns, scores = graph_find_peaks(heatmaps)
+    offsets = (graph_dark_offsets if dark else graph_quarter_offsets)(
+        heatmaps, rows, columns
+    )
+    return normalised(rows, columns, offsets, scores, (width, height)), scores
+
+
+def graph_find_peaks(heatmaps):
+    """Return where the largest pixels of heatmaps (B, K, H, W) are, as tensors.
+
+    Returns:
+        rows (B, K, H) and columns (B, K, W), 1 at the first largest pixel and 0
+        elsewhere, and its value (B, K, 1).
+    """
     _, joints, height, width = heatmaps.shape
     flat = ops.reshape(heatmaps, (-1, joints, height * width))
     peaks, scores = graph_argmax(flat)  # (B, K), (B, K, 1)
     row = ops.floor((peaks + 0.5) / width)  # (B, K); not exactly divisible: no rounding
-    rows = _one_hot(row, height)  # (B, K, H)
-    columns = _one_hot(peaks - row * width, width)  # (B, K, W)
-    offsets = (graph_dark_offsets if dark else _graph_quarter_offsets)(
-        heatmaps, rows, columns
-    )
+    return _one_hot(row, height), _one_hot(peaks - row * width, width), scores
+
+
+def normalised(rows, columns, offsets, scores, size):
+    """Return normalised keypoints (B, K, 2) of refined peaks, as tensors.
+
+    Args:
+        rows: (B, K, H), 1 at the peak's row.
+        columns: (B, K, W), 1 at the peak's column.
+        offsets: (B, K, 2) from the peak, in pixels.
+        scores: (B, K, 1); where not positive, the point is (-1, -1) of the map.
+        size: pixels (x, y) of the map that are 1.
+    """
     points = ops.stack(
         [
-            ops.sum(columns * np.arange(width, dtype="float32"), axis=-1),
-            ops.sum(rows * np.arange(height, dtype="float32"), axis=-1),
+            ops.sum(places * np.arange(places.shape[-1], dtype="float32"), axis=-1)
+            for places in (columns, rows)
         ],
         axis=-1,
-    )  # (B, K, 2)
+    )
     found = ops.cast(scores > 0, "float32")
     points = found * (points + offsets + 1.0) - 1.0
-    return points * np.float32([1 / width, 1 / height]), scores
+    return points * (1 / np.asarray(size)).astype("float32")
 
 
 def _one_hot(positions, length):
@@ -238,7 +304,7 @@ def _one_hot(positions, length):
     return ops.cast(ops.abs(distance) < 0.5, "float32")
 
 
-def _quarter_offsets(maps, rows, columns):
+def quarter_offsets(maps, rows, columns):
     """(M, 2) quarter-pixel steps towards the higher neighbour; 0 near the border."""
     height, width = maps.shape[1:]
     inner = (columns > 1) & (columns < width - 1) & (rows > 1) & (rows < height - 1)
@@ -250,8 +316,8 @@ def _quarter_offsets(maps, rows, columns):
     return offsets
 
 
-def _graph_quarter_offsets(heatmaps, rows, columns):
-    """(B, K, 2) steps of `_quarter_offsets`."""
+def graph_quarter_offsets(heatmaps, rows, columns):
+    """(B, K, 2) steps of `quarter_offsets`."""
     height, width = heatmaps.shape[2:]
     row = ops.sum(heatmaps * rows[..., None], axis=2)  # (B, K, W) through the peak
     column = ops.sum(heatmaps * columns[..., None, :], axis=3)  # (B, K, H)

@@ -143,6 +143,7 @@ def train(quantized, teacher, people, arguments):
         people,
         batch_size=min(arguments.batch_size, len(people)),
         input_size=quantized.pose_config.input_size,
+        geometry=quantized.pose_config.geometry,
         augmentation=augmentation,
         seed=arguments.seed,
         image_dtype="uint8",

@@ -153,6 +153,7 @@ def fit(trainer, people, file, arguments, *, steps, rate_factor=1.0):
         people,
         batch_size=len(people),
         input_size=model.pose_config.input_size,
+        geometry=model.pose_config.geometry,
         augmentation=None,
         shuffle=False,
         image_dtype="uint8",

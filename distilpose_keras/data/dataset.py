@@ -9,6 +9,7 @@ import numpy as np
 
 from distilpose_keras.data.batches import BatchMaker
 from distilpose_keras.data.epoch_plan import plan_epoch
+from distilpose_keras.data.geometry import PLAIN
 from distilpose_keras.data.images import ImageError
 from distilpose_keras.data.samples import SampleLoader
 from distilpose_keras.data.transforms import Augmentation
@@ -59,6 +60,7 @@ class PoseDataset(keras.utils.PyDataset):
         people: PeopleIndex.
         batch_size: people in a batch.
         input_size: (height, width) of a crop.
+        geometry: CropGeometry of the model that learns, `pose_config.geometry`.
         augmentation: Augmentation; None for crops exactly as the boxes say.
         shuffle: draw a new order in every epoch.
         seed: of order and augmentation.
@@ -85,6 +87,7 @@ class PoseDataset(keras.utils.PyDataset):
         *,
         batch_size,
         input_size=(256, 192),
+        geometry=PLAIN,
         augmentation=Augmentation(),  # noqa: B008 (immutable)
         shuffle=True,
         seed=0,
@@ -128,6 +131,7 @@ class PoseDataset(keras.utils.PyDataset):
             augmentation,
             seed,
             CACHE_BYTES // workers,
+            geometry,
         )
         self._maker = BatchMaker(people, loader, workers)
         self._lock = threading.Lock()

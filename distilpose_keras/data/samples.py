@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from distilpose_keras.codecs.coordinates import encode_coordinates
+from distilpose_keras.data.geometry import PLAIN, CropGeometry
 from distilpose_keras.data.images import ImageError, read_reduced_image
 from distilpose_keras.data.transforms import (
     Augmentation,
-    affine_matrix,
     augment_pose,
     box_to_center_scale,
     transform_points,
@@ -114,6 +114,7 @@ class SampleLoader:
         augmentation: Augmentation.
         seed: with the epoch and a person's position, seeds that person's augmentation.
         cache_bytes: decoded pictures to hold.
+        geometry: CropGeometry of the model that learns from the samples.
     """
 
     schema: KeypointSchema
@@ -121,6 +122,7 @@ class SampleLoader:
     augmentation: Augmentation
     seed: int
     cache_bytes: int
+    geometry: CropGeometry = PLAIN
     _cache: ImageCache = field(init=False, repr=False)
 
     def __post_init__(self):
@@ -158,7 +160,9 @@ class SampleLoader:
         """Fill the sample of one person."""
         box, visibility = request.boxes_xywh[n], request.visibility[n]
         rng = np.random.default_rng((self.seed, epoch, int(request.indices[n])))
-        center, scale = box_to_center_scale(box, input_size=self.input_size)
+        center, scale = box_to_center_scale(
+            box, input_size=self.input_size, geometry=self.geometry
+        )
         center, scale, rotation, flip = augment_pose(
             rng,
             center,
@@ -169,8 +173,9 @@ class SampleLoader:
             self.schema,
             self.augmentation,
             input_size=self.input_size,
+            geometry=self.geometry,
         )
-        matrix = affine_matrix(
+        matrix = self.geometry.affine_matrix(
             center, scale, rotation, output_size=self.input_size, flip=flip
         )
         reduction = affordable_reduction(matrix)
@@ -184,7 +189,7 @@ class SampleLoader:
             points = points[self.schema.flip_permutation]
             visibility = visibility[self.schema.flip_permutation]
         arrays.keypoints[slot], arrays.weights[slot] = encode_coordinates(
-            points, visibility, self.input_size
+            points, visibility, self.input_size, self.geometry
         )
 
 

@@ -9,6 +9,7 @@ Reading it builds nothing of what the file computes.
 import json
 from pathlib import Path
 
+from distilpose_keras.data.geometry import GEOMETRIES, PLAIN
 from distilpose_keras.files import write_json
 from distilpose_keras.formats.names import ENTRY, FORMAT
 from distilpose_keras.keypoints import KeypointSchema
@@ -51,6 +52,7 @@ def describe(model, *, runtime, precision):
         "runtime": runtime,
         "precision": precision,
         "input_size": [int(side) for side in config.input_size],
+        "geometry": config.geometry.name,
         "channels": "RGB",
         "value_range": [0, 255],
         "outputs": OUTPUTS,
@@ -59,6 +61,18 @@ def describe(model, *, runtime, precision):
         "ap": model.metadata.get("ap"),
         "confidence": model.metadata.get("confidence", True),
     }
+
+
+def geometry_of(document):
+    """Return the `CropGeometry` that a file's model is shown; plain if it says none.
+
+    Raises:
+        ValueError: if there is no geometry of that name.
+    """
+    name = document.get("geometry", PLAIN.name)
+    if not isinstance(name, str) or name not in GEOMETRIES:
+        raise ValueError(f"geometry {str(name)[:40]!r}; known: {', '.join(GEOMETRIES)}")
+    return GEOMETRIES[name]
 
 
 def embed_onnx(proto, document):
@@ -115,6 +129,7 @@ def _check(path, text):
             raise ValueError(f"missing {missing}")
         KeypointSchema.from_dict(document["schema"])
         _check_size(document["input_size"])
+        geometry_of(document)
     # Whatever values of other types than ours make the schema raise.
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         reason = " ".join(str(error).split())[:200]

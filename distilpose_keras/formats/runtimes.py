@@ -1,9 +1,9 @@
 """Runtimes: one small class per way to run a pose model on crops.
 
-A runtime has ``input_size`` (height, width), ``schema``, ``metadata`` (a dict), a
-``codec`` and ``run(crops)``, which takes uint8 RGB crops (N, H, W, 3) and returns a
-dict of the float32 arrays that the codec decodes. Exported files have decoded already:
-``keypoints`` (N, K, 2) and ``scores`` (N, K, 1).
+A runtime has ``input_size`` (height, width), the ``geometry`` of its crops, ``schema``,
+``metadata`` (a dict), a ``codec`` and ``run(crops)``, which takes uint8 RGB crops
+(N, H, W, 3) and returns a dict of the float32 arrays that the codec decodes. Exported
+files have decoded already: ``keypoints`` (N, K, 2) and ``scores`` (N, K, 1).
 """
 
 import os
@@ -61,6 +61,7 @@ class KerasRuntime:
 
         config = model.pose_config
         self.input_size = tuple(config.input_size)
+        self.geometry = config.geometry
         self.schema = config.schema
         self.metadata = {**model.metadata, "model": config.name}
         self.codec = config.codec
@@ -161,10 +162,11 @@ class ONNXRuntime:
 
 def _read_description(runtime, path):
     """Fill a runtime's attributes from the metadata of its file."""
-    from distilpose_keras.formats.metadata import read_metadata
+    from distilpose_keras.formats.metadata import geometry_of, read_metadata
 
     runtime.metadata = read_metadata(path)
     runtime.input_size = tuple(runtime.metadata["input_size"])
+    runtime.geometry = geometry_of(runtime.metadata)
     runtime.schema = KeypointSchema.from_dict(runtime.metadata["schema"])
 
 

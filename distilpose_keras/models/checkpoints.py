@@ -59,7 +59,7 @@ def torch_keys(model):
     """Return a dict from PyTorch key to (layer, variable), for every weight."""
     keys = {}
     for layer in model.layers:
-        for variable in layer.variables:
+        for variable in layer.weights:  # not the states of random generators
             module = layer.name.replace("-", ".")
             name = PARAMETER_NAMES.get(variable.name, variable.name)
             keys[f"{module}.{name}"] = (layer, variable)

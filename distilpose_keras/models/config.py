@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from distilpose_keras.codecs.codec import Codec
+from distilpose_keras.data.geometry import PLAIN, CropGeometry
 from distilpose_keras.keypoints import COCO_17, KeypointSchema
 from distilpose_keras.losses.labels import LabelLoss
 from distilpose_keras.models.backbones import BACKBONES
@@ -34,6 +35,8 @@ class PoseConfig:
     # Of RGB in [0, 1], as the published weights were trained with.
     image_mean: ClassVar[tuple[float, ...]] = IMAGE_MEAN
     image_std: ClassVar[tuple[float, ...]] = IMAGE_STD
+    # How crops are cut, and what 0 and 1 of a keypoint are.
+    geometry: ClassVar[CropGeometry] = PLAIN
     # Whether int8-full files can be made: no floating-point operator is left.
     integer_only: ClassVar[bool] = False
     # Whether a teacher of heatmaps can teach it: it predicts scores and sigmas.

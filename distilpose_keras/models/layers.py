@@ -61,9 +61,9 @@ def batch_norm(x, name):
     )(x)
 
 
-def layer_norm(x, name, dtype=None):
-    """Layer-norm over channels with PyTorch's epsilon."""
-    return layers.LayerNormalization(epsilon=EPSILON, name=name, dtype=dtype)(x)
+def layer_norm(x, name, dtype=None, *, epsilon=EPSILON):
+    """Layer-norm over channels, with PyTorch's epsilon by default."""
+    return layers.LayerNormalization(epsilon=epsilon, name=name, dtype=dtype)(x)
 
 
 def dense(x, units, name, *, use_bias=True, dtype=None):
@@ -278,11 +278,12 @@ def deconvolution(x, filters, index):
     return ops.relu(batch_norm(x, f"{name}-{3 * index + 1}"))
 
 
-def heatmap_layer(x, num_keypoints, *, name="keypoint_head-final_layer"):
-    """Map (B, H, W, C) features to heatmaps (B, K, H, W) by a 1x1 convolution."""
+def heatmap_layer(x, num_keypoints, *, kernel_size=1, name="keypoint_head-final_layer"):
+    """Map (B, H, W, C) features to heatmaps (B, K, H, W) by a convolution."""
     x = layers.Conv2D(
         num_keypoints,
-        1,
+        kernel_size,
+        padding="same",
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.001),
         name=name,
         dtype=OUTPUT_DTYPE,

@@ -12,6 +12,7 @@ from distilpose_keras.models.families import (
     simcc,
     simple_baseline,
     tokenpose,
+    vitpose,
 )
 from distilpose_keras.models.figures import Figures
 from distilpose_keras.models.legacy import modern_config
@@ -25,6 +26,7 @@ FAMILIES = {
     "deeppose": (deeppose.DeepPose, deeppose.MODELS),
     "rtmpose": (rtmpose.RTMPose, rtmpose.MODELS),
     "simcc": (simcc.SimCC, simcc.MODELS),
+    "vitpose": (vitpose.ViTPose, vitpose.MODELS),
 }
 # Trained weights that come with the package.
 WEIGHTS = Path(__file__).parents[1] / "presets"

@@ -92,7 +92,7 @@ def profile_model(model, name=None):
     return Profile(
         model=name or model.name,
         trainable_params=_size(model.trainable_variables),
-        total_params=_size(model.variables),
+        total_params=_size(model.weights),
         gmacs=counts.gmacs,
         gflops_paper=counts.gflops_paper,
         outputs={

@@ -201,6 +201,7 @@ def _fit(trainer, people, training, settings, seed):
         people,
         batch_size=min(training.batch_size, len(people)),
         input_size=model.pose_config.input_size,
+        geometry=model.pose_config.geometry,
         augmentation=Augmentation(**settings.augmentation),
         seed=seed,
         image_dtype="uint8",

@@ -82,6 +82,7 @@ def train_model(trainer, file, splits, training, settings, options, processes):
         people,
         batch_size=min(training.batch_size, len(people)),
         input_size=model.pose_config.input_size,
+        geometry=model.pose_config.geometry,
         augmentation=Augmentation(**settings.augmentation),
         appearance=AppearanceAugmentation() if settings.appearance else None,
         seed=options.seed,

@@ -5,11 +5,7 @@ import numpy as np
 from keras import ops
 
 from distilpose_keras.crops import crop_people
-from distilpose_keras.data.transforms import (
-    affine_matrix,
-    box_to_center_scale,
-    transform_points,
-)
+from distilpose_keras.data.transforms import box_to_center_scale, transform_points
 from distilpose_keras.drawing import (
     add_caption,
     draw_poses,
@@ -91,14 +87,16 @@ def confidence_panels(people, predictor, indices):
     Returns:
         list of one (caption, uint8 RGB picture): the crops and a color scale.
     """
-    crops, centers, scales = _crops(people, indices, predictor.input_size)
+    crops, centers, scales = _crops(people, indices, predictor)
     keypoints_px, scores = predictor.predict_people(crops, centers, scales)
     row = []
     for crop, points, confidence, center, scale in zip(
         crops, keypoints_px, scores, centers, scales, strict=True
     ):
         picture, zoom = _enlarged(crop)
-        matrix = affine_matrix(center, scale, output_size=crop.shape[:2])
+        matrix = predictor.geometry.affine_matrix(
+            center, scale, output_size=crop.shape[:2]
+        )
         drawn = draw_poses(
             picture,
             [transform_points(points, matrix) * zoom],
@@ -129,7 +127,7 @@ def heatmap_panels(people, student, teacher, indices):
     Returns:
         list of (caption, uint8 RGB picture), one per person.
     """
-    crops, _, _ = _crops(people, indices, student.pose_config.input_size)
+    crops, _, _ = _crops(people, indices, student.pose_config)
     images = normalize_images(crops)
     found = student(images, training=False)
     seen = teacher.pose_config.shown(teacher(images, training=False))
@@ -158,17 +156,22 @@ def heatmap_panels(people, student, teacher, indices):
     return panels
 
 
-def _crops(people, indices, input_size):
-    """Crops (N, H, W, 3), centers (N, 2) and scales (N, 2) of some people."""
+def _crops(people, indices, shown):
+    """Crops (N, H, W, 3), centers (N, 2) and scales (N, 2) of some people.
+
+    `shown` has the `input_size` and the `geometry` of a model.
+    """
+    size, geometry = shown.input_size, shown.geometry
     centers, scales = box_to_center_scale(
-        people.boxes_xywh[list(indices)], input_size=input_size
+        people.boxes_xywh[list(indices)], input_size=size, geometry=geometry
     )
     crops = [
         crop_people(
             people.read_picture(people.image_index[index]),
             center[None],
             scale[None],
-            input_size,
+            size,
+            geometry,
         )[0]
         for index, center, scale in zip(indices, centers, scales, strict=True)
     ]

@@ -7,11 +7,8 @@ from distilpose_keras.codecs.coordinates import (
     encode_coordinates,
     flip_keypoints,
 )
-from distilpose_keras.data.transforms import (
-    affine_matrix,
-    crop_to_image,
-    transform_points,
-)
+from distilpose_keras.data.geometry import PLAIN
+from distilpose_keras.data.transforms import transform_points
 from distilpose_keras.keypoints import COCO_17
 
 SIZE = (256, 192)
@@ -35,7 +32,7 @@ def test_a_joint_on_the_last_pixel_counts_and_one_beyond_does_not():
 
 def test_regression_decodes_to_the_published_keypoints(parity):
     reference = parity("decode")
-    found = crop_to_image(
+    found = PLAIN.to_image(
         reference["regression"], reference["center"], reference["scale"]
     )
     np.testing.assert_allclose(found, reference["regression_xy"], atol=1e-2)
@@ -50,13 +47,13 @@ def test_what_is_encoded_decodes_to_the_same_pixels():
     source = centers[:, None] + rng.uniform(-1, 1, (5, 17, 2)) * reach
     in_crop = np.stack(
         [
-            transform_points(points, affine_matrix(c, s, output_size=SIZE))
+            transform_points(points, PLAIN.affine_matrix(c, s, output_size=SIZE))
             for points, c, s in zip(source, centers, scales, strict=True)
         ]
     )
     keypoints, weights = encode_coordinates(in_crop, np.ones((5, 17)), SIZE)
     assert weights.all()
-    found = crop_to_image(keypoints, centers, scales)
+    found = PLAIN.to_image(keypoints, centers, scales)
     np.testing.assert_allclose(found, source, atol=1e-3)
 
 

@@ -7,6 +7,7 @@ from distilpose_keras.models.backbones.cspnext import CSPNeXt
 from distilpose_keras.models.backbones.hrnet import HRNet
 from distilpose_keras.models.backbones.resnet import ResNet
 from distilpose_keras.models.backbones.stemnet import StemNet
+from distilpose_keras.models.backbones.vit import ViT
 
 # By their names in files.
 BACKBONES = {
@@ -14,4 +15,5 @@ BACKBONES = {
     "hrnet": HRNet,
     "resnet": ResNet,
     "cspnext": CSPNeXt,
+    "vit": ViT,
 }
