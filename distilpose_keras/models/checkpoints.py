@@ -60,7 +60,7 @@ def torch_keys(model):
     """Return a dict from PyTorch key to (layer, variable), for every weight."""
     keys = {}
     for layer in model.layers:
-        for variable in layer.variables:
+        for variable in layer.weights:
             module = layer.name.replace("-", ".")
             keys[f"{module}.{PARAMETER_NAMES[variable.name]}"] = (layer, variable)
     return keys

@@ -10,6 +10,7 @@ from distilpose_keras.models.families import (
     hrnet,
     simple_baseline,
     tokenpose,
+    transpose,
 )
 from distilpose_keras.models.figures import Figures
 from distilpose_keras.models.legacy import modern_config
@@ -20,6 +21,7 @@ FAMILIES = {
     "tokenpose": (tokenpose.TokenPose, tokenpose.MODELS),
     "simple_baseline": (simple_baseline.SimpleBaseline, simple_baseline.MODELS),
     "hrnet": (hrnet.HRNet, hrnet.MODELS),
+    "transpose": (transpose.TransPose, transpose.MODELS),
     "deeppose": (deeppose.DeepPose, deeppose.MODELS),
 }
 # Trained weights that come with the package.
