@@ -221,7 +221,7 @@ def merge_heads(x):
     return ops.reshape(x, (batch or -1, count, heads * dim))
 
 
-def attend(queries, keys, values, heads, *, name):
+def attend(queries, keys, values, heads, *, name, dropout=0.0):
     """Multi-head attention of projected tokens; queries are already scaled.
 
     Args:
@@ -230,6 +230,7 @@ def attend(queries, keys, values, heads, *, name):
         values: (B, N, D).
         heads: number of heads.
         name: of the softmax, whose output (B, heads, Q, N) are the attention maps.
+        dropout: rate at which maps are hidden in training.
 
     Returns:
         (B, Q, D).
@@ -237,6 +238,8 @@ def attend(queries, keys, values, heads, *, name):
     keys = ops.transpose(split_heads(keys, heads), (0, 1, 3, 2))  # (B, heads, d, N)
     logits = ops.matmul(split_heads(queries, heads), keys)
     maps = layers.Softmax(name=name)(logits)  # (B, heads, Q, N)
+    if dropout:
+        maps = layers.Dropout(dropout)(maps)
     return merge_heads(ops.matmul(maps, split_heads(values, heads)))
 
 
