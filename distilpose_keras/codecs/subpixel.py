@@ -70,6 +70,10 @@ class SubpixelCodec(HeatmapCodec):
         other = flip_heatmaps(mirrored["heatmaps"], schema, shift=False)
         return {"heatmaps": (outputs["heatmaps"] + other) / 2}
 
+    def positions(self, keypoints: np.ndarray) -> np.ndarray:
+        """Return keypoints (..., K, 2) in pixels of the map."""
+        return ALIGNED.denormalize(keypoints, self.heatmap_size)
+
     def _span_and_origin(self):
         return (
             ALIGNED.span(self.heatmap_size).astype("float32"),
