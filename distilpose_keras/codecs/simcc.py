@@ -14,8 +14,13 @@ evaluation, `keras.ops` (the default) inside graphs.
 import math
 from dataclasses import dataclass
 
+import keras
 import numpy as np
 from keras import ops
+
+from distilpose_keras.codecs.codec import Codec, Outputs
+from distilpose_keras.codecs.peaks import graph_argmax
+from distilpose_keras.keypoints import KeypointSchema
 
 SPLIT_RATIO = 2  # bins per pixel
 BOX_SIGMAS = 3  # whether a keypoint is on an axis is asked of so many deviations
@@ -42,6 +47,75 @@ class SimCCTargets:
 
 SIMCC = SimCCTargets(sigmas=(6.0, 6.0), normalized=True, beta=1.0)  # published, ResNet
 RTMPOSE = SimCCTargets(sigmas=(4.9, 5.66), normalized=False, beta=10.0)  # published
+
+
+@keras.saving.register_keras_serializable("distilpose_keras")
+@dataclass(frozen=True)
+class SimCCCodec(Codec):
+    """Logits (B, K, X) of columns and (B, K, Y) of rows, decoded by their maxima.
+
+    Attributes:
+        crop_size: (height, width).
+        targets: how the target distributions look.
+    """
+
+    crop_size: tuple[int, int]
+    targets: SimCCTargets = RTMPOSE
+
+    outputs = ("x_logits", "y_logits")
+
+    @property
+    def heatmap_size(self):
+        """(H, W), a quarter of the crop, as heatmap models have it."""
+        return self.crop_size[0] // 4, self.crop_size[1] // 4
+
+    def decode(self, outputs: Outputs) -> tuple[np.ndarray, np.ndarray]:
+        """Return keypoints (N, K, 2) and scores (N, K)."""
+        keypoints, scores = decode_simcc(*self._logits(outputs), xp=np)
+        return keypoints, scores[..., 0]
+
+    def graph_decode(self, outputs: Outputs) -> Outputs:
+        """Return the tensors `keypoints` (B, K, 2) and `scores` (B, K, 1)."""
+        keypoints, scores = decode_simcc(*self._logits(outputs))
+        return {"keypoints": keypoints, "scores": scores}
+
+    def average_mirrored(
+        self, outputs: Outputs, mirrored: Outputs, schema: KeypointSchema
+    ) -> Outputs:
+        """Average the logits."""
+        other = flip_simcc(*self._logits(mirrored), schema, xp=np)
+        pairs = zip(self.outputs, self._logits(outputs), other, strict=True)
+        return {name: (ours + theirs) / 2 for name, ours, theirs in pairs}
+
+    def heatmaps(self, outputs: Outputs):
+        """Return what a heatmap model would predict that believes the same."""
+        return simcc_heatmaps(
+            *self._logits(outputs), self.heatmap_size, beta=self.targets.beta
+        )
+
+    def scores_at(self, outputs: Outputs, keypoints: np.ndarray) -> np.ndarray:
+        """Return the smaller logit of the bins nearest to keypoints.
+
+        A keypoint off the axes counts as 0, which is what it was decoded from.
+        """
+        found = []
+        for axis, logits in enumerate(self._logits(outputs)):
+            bins = np.rint(keypoints[..., axis] * logits.shape[-1]).astype(int)
+            inside = (bins >= 0) & (bins < logits.shape[-1])
+            index = np.where(inside, bins, 0)[..., None]
+            values = np.take_along_axis(logits, index, axis=-1)[..., 0]
+            found.append(np.where(inside, values, np.minimum(logits.max(-1), 0)))
+        return np.minimum(*found)
+
+    def _logits(self, outputs):
+        return [outputs[name] for name in self.outputs]
+
+    @classmethod
+    def from_config(cls, config):
+        """Make the codec that `get_config` describes."""
+        targets = config["targets"]
+        targets = SimCCTargets(**{**targets, "sigmas": tuple(targets["sigmas"])})
+        return cls(tuple(config["crop_size"]), targets)
 
 
 def encode_simcc(keypoints, weights, crop_size, style=RTMPOSE, *, xp=ops):
@@ -99,7 +173,7 @@ def decode_simcc(x_logits, y_logits, *, xp=ops):
     """
     logits = _float32(xp, x_logits), _float32(xp, y_logits)
     scores = xp.minimum(*(xp.max(z, axis=-1, keepdims=True) for z in logits))
-    peaks = [_float32(xp, xp.argmax(z, axis=-1))[..., None] for z in logits]
+    peaks = [_float32(xp, _first_maximum(xp, z))[..., None] for z in logits]
     bins = xp.concatenate(peaks, axis=-1)  # (B, K, 2)
     bins = xp.where(scores > 0, bins, -xp.ones_like(bins))
     counts = np.array([z.shape[-1] for z in logits], "float32")
@@ -159,6 +233,10 @@ def _expected_gaussian(xp, logits, pixels, beta, sigma):
     offsets = np.arange(pixels) - centers[:, None]  # (bins, pixels)
     gaussians = np.exp(-0.5 * np.square(offsets / sigma)).astype("float32")
     return xp.matmul(probabilities, gaussians)
+
+
+def _first_maximum(xp, values):
+    return values.argmax(axis=-1) if xp is np else graph_argmax(values)[0]
 
 
 def _nearest_bin(xp, positions):

@@ -207,13 +207,14 @@ class AnnotationRows:
             columns: K positions of the keypoints in the file; -1 for one it lacks.
 
         Returns:
-            (n, K, 2) and (n, K) float32; 0 where there is nothing labelled.
+            (n, K, 2) and (n, K) float32; 0 where there is nothing labelled, and where
+            a row has fewer keypoints than the columns ask for.
         """
         lengths = self.lengths
         starts = np.cumsum(lengths, dtype=np.int64)[rows] - lengths[rows]
         points = np.zeros((len(rows), len(columns), 2), np.float32)
         flags = np.zeros(points.shape[:2], np.float32)
-        has = np.flatnonzero(lengths[rows])
+        has = np.flatnonzero(lengths[rows] >= 3 * (max(columns, default=0) + 1))
         starts, flat = starts[has], np.frombuffer(self._keypoints, np.float32)
         for k, column in enumerate(columns):
             if column >= 0:

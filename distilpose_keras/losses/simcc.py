@@ -11,10 +11,42 @@ losses are. To train with the published magnitude (which only the epsilon of Ada
 clipped gradients can tell), weight it by the number of samples on a device.
 """
 
+import keras
 from keras import ops
 
-from distilpose_keras.codecs.simcc import RTMPOSE, SIMCC
+from distilpose_keras.codecs.simcc import RTMPOSE, SIMCC, SimCCCodec, encode_simcc
 from distilpose_keras.losses.means import as_float32, mean_of_sums
+
+
+@keras.saving.register_keras_serializable("distilpose_keras")
+class SimCCLoss:
+    """What a model of two classifications learns from labels."""
+
+    terms = ("simcc",)
+
+    def __init__(self, codec: SimCCCodec):
+        """Say how labels become distributions."""
+        self.codec = codec
+
+    def __call__(self, outputs, targets, sample_weight=None):
+        """Return the term `simcc`."""
+        codec = self.codec
+        *distributions, weights = encode_simcc(
+            targets["keypoints"], targets["weights"], codec.crop_size, codec.targets
+        )
+        logits = [outputs[name] for name in codec.outputs]
+        loss = simcc_loss if codec.targets.normalized else rtmpose_loss
+        value = loss(*logits, *distributions, weights, sample_weight=sample_weight)
+        return {"simcc": value}
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {"codec": keras.saving.serialize_keras_object(self.codec)}
+
+    @classmethod
+    def from_config(cls, config):
+        """Make the loss that `get_config` describes."""
+        return cls(keras.saving.deserialize_keras_object(config["codec"]))
 
 
 def simcc_loss(

@@ -8,6 +8,8 @@ from distilpose_keras.models.families import (
     deeppose,
     distilpose,
     hrnet,
+    rtmpose,
+    simcc,
     simple_baseline,
     tokenpose,
     transpose,
@@ -23,6 +25,8 @@ FAMILIES = {
     "hrnet": (hrnet.HRNet, hrnet.MODELS),
     "transpose": (transpose.TransPose, transpose.MODELS),
     "deeppose": (deeppose.DeepPose, deeppose.MODELS),
+    "rtmpose": (rtmpose.RTMPose, rtmpose.MODELS),
+    "simcc": (simcc.SimCC, simcc.MODELS),
 }
 # Trained weights that come with the package.
 WEIGHTS = Path(__file__).parents[1] / "presets"
