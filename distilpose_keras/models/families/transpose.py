@@ -21,9 +21,12 @@ from distilpose_keras.losses.transpose import HalfHeatmapLoss
 from distilpose_keras.models.backbones import HRNet, ResNet
 from distilpose_keras.models.config import PoseConfig
 from distilpose_keras.models.encoder import Encoder
-from distilpose_keras.models.families.simple_baseline import deconvolution
 from distilpose_keras.models.figures import Figures
-from distilpose_keras.models.layers import heatmap_layer, sine_position_code
+from distilpose_keras.models.layers import (
+    deconvolution,
+    heatmap_layer,
+    sine_position_code,
+)
 
 ENCODER = "global_encoder"
 # Published modules of the head, which are not part of ours, and ours.
