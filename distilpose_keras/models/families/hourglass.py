@@ -8,7 +8,7 @@ B samples, S stacks, K keypoints, F channels.
     image (B, H, W, 3) -> stem (B, H / 4, W / 4, F) -> hourglass -> heatmaps, which with
     its features go into the next -> ... -> heatmaps (B, K, H / 4, W / 4) of the last
 
-With a teacher, ``Distiller(..., loss_weights={"regression": 0.5, "stacked_heatmap":
+With a teacher, ``Distiller(..., loss_weights={"regression": 0.5, "teacher_stacks":
 0.5})`` is the loss of FPD.
 """
 
