@@ -87,5 +87,8 @@ MODELS = {
     StackedHourglass("hourglass_2stack", stacks=2): Figures(6_731_682, 6.744),
     StackedHourglass("hourglass_4stack", stacks=4): Figures(13_020_612, 11.52),
     StackedHourglass("hourglass_8stack", stacks=8): Figures(25_598_472, 21.08),
+    # By the names of FPD: stacks and width.
     StackedHourglass("hourglass_4_128", backbone=NARROW): Figures(3_288_836, 2.933),
+    StackedHourglass("hourglass_4_256", stacks=4): Figures(13_020_612, 11.52),
+    StackedHourglass("hourglass_8_256", stacks=8): Figures(25_598_472, 21.08),
 }

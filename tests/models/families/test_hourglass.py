@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import recipe
 
+from distilpose_keras.models.checkpoints import load_checkpoint
 from distilpose_keras.models.deploy import deploy
 from distilpose_keras.models.model import PoseModel
 from distilpose_keras.models.presets import MODELS
@@ -18,7 +19,12 @@ SIZE = (48, 64)
 TOLERANCE = 1e-3
 OF_PARITY = [
     pytest.param(name, marks=pytest.mark.parity)
-    for name in ("hourglass_2stack", "hourglass_4stack", "hourglass_8stack")
+    for name in (
+        "hourglass_2stack",
+        "hourglass_4stack",
+        "hourglass_8stack",
+        "hourglass_8_256",
+    )
 ]
 
 
@@ -79,3 +85,8 @@ def test_pictures_enter_in_the_order_of_opencv():
 def test_maps_that_cannot_be_halved_are_refused():
     with pytest.raises(ValueError, match=r"multiple of \[64, 64\]"):
         MODELS["hourglass_4stack"].with_overrides(input_size=(384, 288))
+
+
+def test_a_backbone_alone_is_not_read():
+    with pytest.raises(ValueError, match="has no backbone beside its head"):
+        load_checkpoint(small(), {"conv1.weight": 0}, backbone_only=True)
