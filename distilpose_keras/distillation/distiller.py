@@ -56,7 +56,8 @@ class Distiller(PoseTrainer):
             loss_weights: dict of other weights than the paper's: of ``regression``,
                 what the student learns from labels, and of the terms in
                 `distilpose_keras.distillation.terms.TERMS` (``keypoint_token``,
-                ``visual_token``, ``simulated_heatmap``, ``score``).
+                ``visual_token``, ``simulated_heatmap``, ``score``, and for students
+                that predict heatmaps ``teacher_heatmap``, ``teacher_stacks``).
             **kwargs: of keras.Model.
 
         Raises:

@@ -4,12 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from keras import ops
+
 from distilpose_keras.losses.distilpose import (
     score_loss,
     score_targets,
     simulated_heatmap_loss,
     token_loss,
 )
+from distilpose_keras.losses.heatmaps import heatmap_loss
+from distilpose_keras.losses.hourglass import stacked_heatmap_loss
 
 # Weights: paper, section 4.1.2, and the published configuration.
 REGRESSION_WEIGHT = 1.0
@@ -29,7 +33,8 @@ class Term:
         teacher: names of the teacher's.
         loss: function of the student's outputs, the teacher's, keypoint weights
             (B, K, 1) and an optional sample weight (B,), to a float32 scalar.
-        same_shape: whether the outputs of the two are compared element by element.
+        same_shape: whether the outputs of the two are compared element by element,
+            those of the teacher with each stack of a student's.
     """
 
     name: str
@@ -55,6 +60,26 @@ def _simulated_heatmaps(student, teacher, weights, sample_weight):
         student["keypoints"],
         student["sigmas"],
         teacher["heatmaps"],
+        weights,
+        sample_weight=sample_weight,
+    )
+
+
+def _heatmaps(student, teacher, weights, sample_weight):
+    """The distance of two models' heatmaps, of labelled keypoints."""
+    return heatmap_loss(
+        student["heatmaps"],
+        ops.stop_gradient(teacher["heatmaps"]),
+        weights,
+        sample_weight=sample_weight,
+    )
+
+
+def _stacked_heatmaps(student, teacher, weights, sample_weight):
+    """The distance of the teacher's heatmaps to those of each stack."""
+    return stacked_heatmap_loss(
+        student["stacked_heatmaps"],
+        ops.stop_gradient(teacher["heatmaps"]),
         weights,
         sample_weight=sample_weight,
     )
@@ -100,5 +125,22 @@ TERMS = (
         student=("keypoints", "scores"),
         teacher=("heatmaps",),
         loss=_scores,
+    ),
+    # Of students that predict heatmaps themselves, when they are asked for.
+    Term(
+        "teacher_heatmap",  # L_od of ViTPose (Xu et al., NeurIPS 2022), with weight 1
+        0.0,
+        student=("heatmaps",),
+        teacher=("heatmaps",),
+        loss=_heatmaps,
+        same_shape=True,
+    ),
+    Term(
+        "teacher_stacks",  # FPD (Zhang et al., CVPR 2019): 0.5, as the labels' weight
+        0.0,
+        student=("stacked_heatmaps",),
+        teacher=("heatmaps",),
+        loss=_stacked_heatmaps,
+        same_shape=True,
     ),
 )

@@ -66,7 +66,9 @@ class KerasRuntime:
         self.metadata = {**model.metadata, "model": config.name}
         self.codec = config.codec
         images = keras.Input((*self.input_size, 3), dtype="uint8", name="image")
-        normalized = normalize_images(images, config.image_mean, config.image_std)
+        normalized = normalize_images(
+            images, config.image_mean, config.image_std, bgr=config.bgr
+        )
         outputs = model(normalized, training=False)
         self._model = keras.Model(
             images, {name: outputs[name] for name in self.codec.outputs}

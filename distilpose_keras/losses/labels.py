@@ -3,6 +3,9 @@
 A trainer calls it with the outputs of the model. One whose loss has weights of its own,
 such as a normalising flow, is a `keras.layers.Layer` too: they are trained with the
 model and are no part of it.
+
+One that changes from epoch to epoch has a method `on_epoch_begin(epoch)`, which `fit`
+calls with the number of finished epochs.
 """
 
 from typing import Any, Protocol

@@ -7,7 +7,8 @@ Legend: B samples, N branches, O outputs (every stack of every branch), K keypoi
 as they are towards it.
 """
 
-from keras import ops
+import keras
+from keras import layers, ops
 
 from distilpose_keras.losses.hourglass import stacked_heatmap_loss
 from distilpose_keras.losses.means import as_float32, mean_of_sums
@@ -16,6 +17,56 @@ from distilpose_keras.losses.means import as_float32, mean_of_sums
 DISTILLATION_WEIGHT = 5.0
 ENSEMBLE_WEIGHT = 6.0
 RAMP_EPOCHS = 60
+
+
+@keras.saving.register_keras_serializable("distilpose_keras")
+class OnlineDistillationLoss(layers.Layer):
+    """The loss on labels of a model that predicts `stacked_heatmaps` and `ensemble`.
+
+    Attributes:
+        epoch: number of finished epochs, a weight that is not trained; a trainer sets
+            it by `on_epoch_begin`.
+    """
+
+    terms = ("heatmap", "ensemble", "distillation")
+
+    def __init__(self, codec, **kwargs):
+        """Say how labels are drawn."""
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.codec = codec
+        self.epoch = self.add_weight(
+            name="epoch", shape=(), initializer="zeros", trainable=False
+        )
+        self.built = True
+
+    def on_epoch_begin(self, epoch):
+        """Note how many epochs are finished: the distillation grows with them."""
+        self.epoch.assign(epoch)
+
+    def call(self, outputs, targets, sample_weight=None):
+        """Return the three terms, weighted."""
+        heatmaps, weights = self.codec.graph_encode(
+            targets["keypoints"], targets["weights"]
+        )
+        return okdhp_terms(
+            outputs["stacked_heatmaps"],
+            outputs["ensemble"],
+            heatmaps,
+            weights,
+            self.epoch,
+            sample_weight=sample_weight,
+        )
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        codec = keras.saving.serialize_keras_object(self.codec)
+        return {**super().get_config(), "codec": codec}
+
+    @classmethod
+    def from_config(cls, config):
+        """Make the loss that `get_config` describes."""
+        codec = keras.saving.deserialize_keras_object(config.pop("codec"))
+        return cls(codec, **config)
 
 
 def okdhp_terms(

@@ -109,6 +109,10 @@ def load_checkpoint(model, path_or_state_dict, *, backbone_only=False):
         state = _with_backbone_prefix(state)
         kept = [key for key in wanted if not key.startswith(BACKBONE)]
         wanted = {k: v for k, v in wanted.items() if k.startswith(BACKBONE)}
+        if not wanted:
+            raise ValueError(
+                f"{model.name} has no backbone beside its head: fill all of it"
+            )
         unread = []
     else:
         try:

@@ -35,6 +35,8 @@ class PoseConfig:
     # Of RGB in [0, 1], as the published weights were trained with.
     image_mean: ClassVar[tuple[float, ...]] = IMAGE_MEAN
     image_std: ClassVar[tuple[float, ...]] = IMAGE_STD
+    # Whether the channels enter as BGR; the first is normalised as red is nonetheless.
+    bgr: ClassVar[bool] = False
     # How crops are cut, and what 0 and 1 of a keypoint are.
     geometry: ClassVar[CropGeometry] = PLAIN
     # Whether int8-full files can be made: no floating-point operator is left.

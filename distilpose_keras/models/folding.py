@@ -2,8 +2,9 @@
 
 Passes over any functional graph, none of which changes an output:
 
-* Images enter as RGB 0..255. The mean is subtracted before the first convolution's
-  zero padding, the division by the standard deviation is folded into its weights.
+* Images enter as RGB 0..255; a model of BGR gets a first kernel for RGB. The mean is
+  subtracted before the first convolution's zero padding, the division by the standard
+  deviation is folded into its weights.
 * Batch-norm is folded into the convolution or linear map before it.
 * A ReLU becomes the activation of the convolution that it follows.
 * A dropout does nothing and is left out.
@@ -32,6 +33,7 @@ class Folding:
     Attributes:
         images: (B, H, W, 3) RGB 0..255, the input of the new graph.
         codec: how the model's outputs are decoded.
+        order: slice that turns RGB into the order of channels that the model reads.
         norms: times that tokens are normalised, see `models.deployed_tokens`.
     """
 
@@ -41,8 +43,9 @@ class Folding:
         self.codec = model.pose_config.codec
         self.norms = norms
         self._model = model
-        self._mean = np.array(model.pose_config.image_mean) * 255
-        self._deviation = np.array(model.pose_config.image_std) * 255
+        self.order = slice(None, None, -1 if model.pose_config.bgr else None)
+        self._mean = np.array(model.pose_config.image_mean)[self.order] * 255
+        self._deviation = np.array(model.pose_config.image_std)[self.order] * 255
         self._weights = {
             f"{layer.name}/{variable.name}": keras.ops.convert_to_numpy(variable)
             for layer in model.layers
@@ -162,13 +165,15 @@ class _Passes:
         return y
 
     def _divided(self, x):
-        return x * (1 / self._deviation).astype("float32")
+        x = x * (1 / self._deviation).astype("float32")
+        return x if self._folding.order.step is None else x[..., self._folding.order]
 
     def _folded(self, operation, x, raw):
         """A layer that has taken over its norm, its ReLU and the image's deviation."""
         kind = type(operation)
         kernel, bias = self._folding.linear(operation.name)
         if raw:
+            kernel = kernel[:, :, self._folding.order]
             kernel = kernel / np.expand_dims(self._deviation, (0, 1, 3))
         if kind is layers.DepthwiseConv2D and not operation.use_bias:
             bias = np.zeros(kernel.shape[2] * kernel.shape[3])

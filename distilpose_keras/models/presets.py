@@ -7,7 +7,9 @@ from distilpose_keras.models.config import PoseConfig
 from distilpose_keras.models.families import (
     deeppose,
     distilpose,
+    hourglass,
     hrnet,
+    okdhp,
     rtmpose,
     simcc,
     simple_baseline,
@@ -29,6 +31,8 @@ FAMILIES = {
     "rtmpose": (rtmpose.RTMPose, rtmpose.MODELS),
     "simcc": (simcc.SimCC, simcc.MODELS),
     "vitpose": (vitpose.ViTPose, vitpose.MODELS),
+    "hourglass": (hourglass.StackedHourglass, hourglass.MODELS),
+    "okdhp": (okdhp.OKDHP, okdhp.MODELS),
 }
 # Trained weights that come with the package.
 WEIGHTS = Path(__file__).parents[1] / "presets"

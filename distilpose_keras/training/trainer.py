@@ -5,6 +5,7 @@ from keras import ops
 
 from distilpose_keras.losses.labels import default_loss
 from distilpose_keras.pixels import normalize_images
+from distilpose_keras.training.epochs import telling_epochs
 from distilpose_keras.training.even_batches import split_evenly
 from distilpose_keras.training.replicas import (
     check_accumulation,
@@ -91,7 +92,9 @@ class PoseTrainer(keras.Model):
             config = getattr(self.model, "pose_config", None)
             if config is None:
                 return normalize_images(images)
-            return normalize_images(images, config.image_mean, config.image_std)
+            return normalize_images(
+                images, config.image_mean, config.image_std, bgr=config.bgr
+            )
         return ops.convert_to_tensor(images)
 
     def call(self, images, training=None):
@@ -116,6 +119,7 @@ class PoseTrainer(keras.Model):
         keep_freed_memory()
         # Keras would draw the order of the batches once more, by an unseeded generator.
         shuffle = shuffle and not isinstance(x, keras.utils.PyDataset)
+        kwargs["callbacks"] = telling_epochs(self.label_loss, kwargs.get("callbacks"))
         return super().fit(
             self._batches_of(x, shuffle=shuffle, class_weight=class_weight),
             *args,

@@ -2,7 +2,14 @@
 
 from dataclasses import fields, is_dataclass, replace
 
-from distilpose_keras.models.backbones import CSPNeXt, HRNet, ResNet, StemNet, ViT
+from distilpose_keras.models.backbones import (
+    CSPNeXt,
+    Hourglass,
+    HRNet,
+    ResNet,
+    StemNet,
+    ViT,
+)
 from distilpose_keras.models.encoder import Encoder
 from distilpose_keras.models.presets import MODELS, family_of
 from distilpose_keras.models.transformer import TokenTransformer
@@ -14,6 +21,7 @@ PARTS = {
     HRNet: lambda part: HRNet(4, part.stages, STEM, modules=(1, 1, 1), blocks=1),
     ResNet: lambda part: replace(part, depth=50, width=2),
     CSPNeXt: lambda part: CSPNeXt((4, 4, 8), (8, 8, 8, 8), (1, 1, 1, 1)),
+    Hourglass: lambda part: Hourglass(8, depth=2),
     ViT: lambda part: replace(part, dim=16, depth=2, heads=2, drop_path=0.1),
     Encoder: lambda part: Encoder(16, 8, 2, heads=min(2, part.heads)),
     TokenTransformer: lambda part: replace(part, dim=16, layers=2, heads=2),

@@ -4,6 +4,7 @@ Each is a frozen set of sizes that builds its part of a graph when it is called.
 """
 
 from distilpose_keras.models.backbones.cspnext import CSPNeXt
+from distilpose_keras.models.backbones.hourglass import Hourglass
 from distilpose_keras.models.backbones.hrnet import HRNet
 from distilpose_keras.models.backbones.resnet import ResNet
 from distilpose_keras.models.backbones.stemnet import StemNet
@@ -16,4 +17,5 @@ BACKBONES = {
     "resnet": ResNet,
     "cspnext": CSPNeXt,
     "vit": ViT,
+    "hourglass": Hourglass,
 }

@@ -6,7 +6,8 @@ import pytest
 
 from distilpose_keras.models.checkpoints import load_checkpoint, state_dict
 from distilpose_keras.models.model import PoseModel
-from distilpose_keras.models.presets import MODELS
+from distilpose_keras.models.presets import FIGURES, MODELS
+from distilpose_keras.profiling.model import profile_model
 from tests.models.heads import model_of, predict, weights_of
 from tests.models.heatmap_parity import assert_parity, published
 from tests.models.shrunken import shrunken
@@ -31,6 +32,23 @@ def test_published_weights_give_the_published_keypoints(name):
 
 def small(name="vitpose_s"):
     return PoseModel(shrunken(MODELS[name]))
+
+
+@pytest.mark.parametrize("name", [n for n in MODELS if n.startswith("vitpose_")])
+def test_sizes_follow_from_two_shallow_ones(name):
+    """The largest would take gigabytes; every layer has as many parameters."""
+    depth = MODELS[name].backbone.depth
+    one, two = (
+        profile_model(PoseModel(MODELS[name].with_overrides(backbone={"depth": n})))
+        for n in (1, 2)
+    )
+    for count, expected in (
+        ("trainable_params", FIGURES[name].trainable_params),
+        ("gmacs", FIGURES[name].gmacs),
+    ):
+        first, second = getattr(one, count), getattr(two, count)
+        total = first + (depth - 1) * (second - first)
+        assert total == pytest.approx(expected, rel=5e-4 * (count == "gmacs"))
 
 
 def test_tokens_keep_the_position_that_was_the_class_tokens():
