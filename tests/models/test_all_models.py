@@ -108,10 +108,12 @@ def test_the_deployed_graph_predicts_the_same(name):
 LOAD = """
 import sys
 import distilpose_keras
+assert "keras" not in sys.modules
 import keras
 import numpy as np
 for path in sys.argv[1:]:
     model = keras.saving.load_model(path)
+    assert type(model) is distilpose_keras.PoseModel
     expected = np.load(path.replace(".keras", ".npz"))
     outputs = model(expected["images"], training=False)
     for name, value in outputs.items():
