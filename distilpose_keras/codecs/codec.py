@@ -61,6 +61,18 @@ class Codec(ABC):
             f"{', '.join(self.outputs)}"
         )
 
+    def scores_at(self, outputs: Outputs, keypoints: np.ndarray) -> np.ndarray | None:
+        """Return the scores (N, K) that outputs give to other keypoints.
+
+        The peak of a map jumps where two are equally high; how much lower the map is
+        elsewhere does not. None where outputs are the keypoints themselves.
+
+        Args:
+            outputs: arrays by name.
+            keypoints: (N, K, 2).
+        """
+        return None
+
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return asdict(self) if is_dataclass(self) else {}

@@ -13,6 +13,7 @@ from keras import ops
 from distilpose_keras.codecs.codec import Codec, Outputs
 from distilpose_keras.codecs.dark import dark_offsets
 from distilpose_keras.codecs.dark_graph import graph_dark_offsets
+from distilpose_keras.codecs.peaks import graph_argmax
 from distilpose_keras.keypoints import KeypointSchema
 
 # A Gaussian of a target ends at this many standard deviations to each side.
@@ -71,6 +72,20 @@ class HeatmapCodec(Codec):
     def heatmaps(self, outputs: Outputs):
         """Return the maps."""
         return outputs["heatmaps"]
+
+    def scores_at(self, outputs: Outputs, keypoints: np.ndarray) -> np.ndarray:
+        """Return the values of the maps at the pixels nearest to keypoints.
+
+        A keypoint off its map, as one without a positive value decodes to, counts as
+        the highest pixel where that is not positive, else as 0.
+        """
+        maps = outputs["heatmaps"]
+        height, width = maps.shape[2:]
+        pixels = np.rint(keypoints * (width, height)).astype(int)
+        inside = np.all((pixels >= 0) & (pixels < (width, height)), axis=-1)
+        x, y = np.moveaxis(np.where(inside[..., None], pixels, 0), -1, 0)
+        n, k = np.indices(inside.shape)
+        return np.where(inside, maps[n, k, y, x], np.minimum(maps.max(axis=(2, 3)), 0))
 
 
 def with_dark(codec, dark):
@@ -198,11 +213,7 @@ def graph_decode_heatmaps(heatmaps, *, dark=False):
     """
     _, joints, height, width = heatmaps.shape
     flat = ops.reshape(heatmaps, (-1, joints, height * width))
-    scores = ops.max(flat, axis=-1, keepdims=True)  # (B, K, 1)
-    # The first pixel with the maximum. Keras' argmax needs operators on bits, which
-    # neither format has.
-    pixels = np.arange(height * width, dtype="float32")
-    peaks = ops.min(ops.where(flat >= scores, pixels, np.float32(height * width)), -1)
+    peaks, scores = graph_argmax(flat)  # (B, K), (B, K, 1)
     row = ops.floor((peaks + 0.5) / width)  # (B, K); not exactly divisible: no rounding
     rows = _one_hot(row, height)  # (B, K, H)
     columns = _one_hot(peaks - row * width, width)  # (B, K, W)

@@ -128,9 +128,10 @@ def _count(counter, what, mask):
 def _check_fits(rows, chosen, image_index, categories, length, path):
     """Raise a ValueError for an annotation of another layout or an unknown picture."""
     wants = f"must have 3 numbers for each of {length} keypoints"
-    lengths = rows.lengths[chosen]
+    lengths, crowds = rows.lengths[chosen], rows.crowds[chosen]
     for bad, problem in (
-        ((lengths != 3 * length) & (lengths != 0), wants),
+        # What a crowd has for keypoints counts for nothing.
+        ((lengths != 3 * length) & (lengths != 0) & (crowds == 0), wants),
         (image_index < 0, "is of an image that the file does not list"),
     ):
         if bad.any():

@@ -83,32 +83,13 @@ def _differences(found, runtime, crops):
     """
     codec, outputs = runtime.codec, runtime.run(crops)
     keypoints, scores = codec.decode(outputs)
-    found_scores = found["scores"][..., 0]
-    if codec.heatmap_size is None:
-        return {
-            "keypoints": np.abs(found["keypoints"] - keypoints),
-            "scores": np.abs(found_scores - scores),
-        }
-    maps = np.asarray(codec.heatmaps(outputs))
-    spread = max(1.0, float(np.abs(maps).max()))
-    return {
-        "keypoints": (scores - _values_at(maps, found["keypoints"])) / spread,
-        "scores": np.abs(found_scores - scores) / spread,
-    }
-
-
-def _values_at(maps, keypoints):
-    """(N, K) values of (N, K, H, W) maps at the pixels nearest to keypoints.
-
-    A keypoint off its map, as one without a positive value decodes to, counts as its
-    highest pixel there: none.
-    """
-    height, width = maps.shape[2:]
-    pixels = np.rint(keypoints * (width, height)).astype(int)
-    inside = np.all((pixels >= 0) & (pixels < (width, height)), axis=-1)
-    x, y = np.where(inside, pixels[..., 0], 0), np.where(inside, pixels[..., 1], 0)
-    n, k = np.indices(inside.shape)
-    return np.where(inside, maps[n, k, y, x], np.minimum(maps.max(axis=(2, 3)), 0))
+    differences = {"scores": np.abs(found["scores"][..., 0] - scores)}
+    there = codec.scores_at(outputs, found["keypoints"])
+    if there is None:
+        return {"keypoints": np.abs(found["keypoints"] - keypoints), **differences}
+    spread = max(1.0, float(np.abs(scores).max()))
+    differences = {"keypoints": scores - there, **differences}
+    return {name: value / spread for name, value in differences.items()}
 
 
 def smooth_noise(count, input_size, seed=0):

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from distilpose_keras.codecs.coordinates import CoordinateCodec
+from distilpose_keras.formats.seal import check_runs
 from distilpose_keras.keypoints import KeypointSchema
 
 SUFFIXES = (".keras", ".tflite", ".onnx")
@@ -42,8 +43,6 @@ def open_runtime(model, *, num_threads=None):
         from distilpose_keras.models.model import load_model
 
         return KerasRuntime(load_model(path))
-    from distilpose_keras.formats.seal import check_runs
-
     check_runs(path)
     runtime = TFLiteRuntime if path.suffix == ".tflite" else ONNXRuntime
     return runtime(path, num_threads=num_threads)

@@ -18,14 +18,13 @@ from distilpose_keras.models.checkpoint_files import (
 )
 from distilpose_keras.models.model import PoseModel, load_model
 
-PARAMETER_NAMES = {  # Keras variable: PyTorch parameter of the same module
+PARAMETER_NAMES = {  # Keras variable: PyTorch parameter, where the names differ
     "kernel": "weight",
     "bias": "bias",
     "gamma": "weight",
     "beta": "bias",
     "moving_mean": "running_mean",
     "moving_variance": "running_var",
-    "keypoint_token": "keypoint_token",
 }
 IGNORED_SUFFIX = "num_batches_tracked"
 BACKBONE = "backbone."
@@ -62,7 +61,8 @@ def torch_keys(model):
     for layer in model.layers:
         for variable in layer.variables:
             module = layer.name.replace("-", ".")
-            keys[f"{module}.{PARAMETER_NAMES[variable.name]}"] = (layer, variable)
+            name = PARAMETER_NAMES.get(variable.name, variable.name)
+            keys[f"{module}.{name}"] = (layer, variable)
     return keys
 
 
@@ -192,6 +192,8 @@ def _to_torch(layer, name, value):
         return value
     if _is_patch_embedding(layer):  # (row, column, channel, out) -> (out, patch)
         return value.reshape(-1, value.shape[-1]).T
+    if isinstance(layer, keras.layers.DepthwiseConv2D):  # HWI1 -> I1HW
+        return value.transpose(2, 3, 0, 1)
     if value.ndim == 4:  # HWIO -> OIHW; transposed convolutions HWOI -> IOHW
         return value.transpose(3, 2, 0, 1)
     return value.T
@@ -209,4 +211,6 @@ def _from_torch(layer, variable, value):
         return value
     if _is_patch_embedding(layer):
         return value.T.reshape(tuple(variable.shape))
+    if isinstance(layer, keras.layers.DepthwiseConv2D):
+        return value.transpose(2, 3, 0, 1)
     return value.transpose(2, 3, 1, 0) if value.ndim == 4 else value.T

@@ -263,6 +263,21 @@ def transformer_layer(tokens, heads, mlp_ratio, *, name):
     return tokens + dense(x, dim, f"{mlp}-fn-net-3")
 
 
+def deconvolution(x, filters, index):
+    """Double the size of (B, H, W, C) features."""
+    name = "keypoint_head-deconv_layers"
+    x = layers.Conv2DTranspose(
+        filters,
+        4,
+        strides=2,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.001),
+        name=f"{name}-{3 * index}",
+    )(x)
+    return ops.relu(batch_norm(x, f"{name}-{3 * index + 1}"))
+
+
 def heatmap_layer(x, num_keypoints, *, name="keypoint_head-final_layer"):
     """Map (B, H, W, C) features to heatmaps (B, K, H, W) by a 1x1 convolution."""
     x = layers.Conv2D(

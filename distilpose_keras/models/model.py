@@ -8,7 +8,6 @@ from typing import Any
 
 import keras
 
-from distilpose_keras.formats.safety import check_keras
 from distilpose_keras.models.config import PoseConfig
 from distilpose_keras.models.layers import PACKAGE
 from distilpose_keras.models.presets import (
@@ -17,6 +16,7 @@ from distilpose_keras.models.presets import (
     config_to_dict,
     weights_file,
 )
+from distilpose_keras.safety import check_keras
 
 
 # Classes of model files, as Keras names them, and the backend that one alone runs on.

@@ -8,6 +8,8 @@ from distilpose_keras.models.families import (
     deeppose,
     distilpose,
     hrnet,
+    rtmpose,
+    simcc,
     simple_baseline,
     tokenpose,
 )
@@ -21,6 +23,8 @@ FAMILIES = {
     "simple_baseline": (simple_baseline.SimpleBaseline, simple_baseline.MODELS),
     "hrnet": (hrnet.HRNet, hrnet.MODELS),
     "deeppose": (deeppose.DeepPose, deeppose.MODELS),
+    "rtmpose": (rtmpose.RTMPose, rtmpose.MODELS),
+    "simcc": (simcc.SimCC, simcc.MODELS),
 }
 # Trained weights that come with the package.
 WEIGHTS = Path(__file__).parents[1] / "presets"

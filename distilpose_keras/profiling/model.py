@@ -104,7 +104,7 @@ def profile_model(model, name=None):
 def _count(operation, counts):
     """Add one operation of a functional graph."""
     kind = type(operation).__name__
-    if kind == "Conv2D":
+    if kind in ("Conv2D", "DepthwiseConv2D"):
         positions = math.prod(operation.output.shape[1:3])
         counts.linear += positions * math.prod(operation.kernel.shape)
         if operation.use_bias:

@@ -85,13 +85,14 @@ class TensorBoardLog(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Open a new event file."""
-        self.writer = SummaryWriter(str(self.folder))
+        # Its thread writes to disk after so many seconds, whatever `flush` is told: a
+        # killed process would lose what waits.
+        self.writer = SummaryWriter(str(self.folder), flush_secs=1)
 
     def on_epoch_end(self, epoch, logs=None):
         """Write one scalar per figure."""
         for tag, value in (logs or {}).items():
             self.writer.add_scalar(tag, float(value), epoch)
-        self.writer.flush()  # else within two minutes: a killed process would lose them
 
     def on_train_end(self, logs=None):
         """Close the file."""

@@ -15,19 +15,10 @@ from tests.fuzz.kinds import KINDS, complaint
 SECONDS = 10
 # Of a kind that takes a millisecond; those that build a model or start a process less.
 EXAMPLES = {"keras": 8, "tflite": 8, "onnx": 8, "torch": 40, "torch_inside": 40}
-EXPECTED = pytest.mark.xfail(
-    strict=False, reason="fields of other types than COCO's are not yet all refused"
-)
 
 
 @pytest.mark.fuzz
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=EXPECTED if name == "annotations" else ())
-        for name in KINDS
-    ],
-)
+@pytest.mark.parametrize("name", KINDS)
 def test_damaged_files_are_read_or_refused_in_a_line(name, tmp_path_factory):
     kind = KINDS[name]
     if name.startswith("torch"):

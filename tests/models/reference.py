@@ -4,15 +4,28 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import recipe
 
 MODELS = Path(__file__).resolve().parents[1] / "data" / "parity" / "models"
+# Of all models: too large for the checkout.
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "parity" / "models"
 OUTPUT_NAMES = {
     "score": "scores",
     "sigma": "sigmas",
     "kpt_token": "keypoint_tokens",
     "vis_token": "visual_tokens",
 }
+
+
+def published(name):
+    """A model's description and reference arrays; a skip where they are absent."""
+    for folder in (MODELS, SHARED):
+        if (folder / f"{name}.npz").is_file():
+            with np.load(folder / f"{name}.npz") as arrays:
+                document = json.loads((folder / f"{name}.json").read_text())
+                return document, dict(arrays)
+    pytest.skip(f"the references of {name} are not at {SHARED}")
 
 
 def description(name):

@@ -2,7 +2,7 @@
 
 from dataclasses import fields, is_dataclass, replace
 
-from distilpose_keras.models.backbones import HRNet, ResNet, StemNet
+from distilpose_keras.models.backbones import CSPNeXt, HRNet, ResNet, StemNet
 from distilpose_keras.models.presets import MODELS, family_of
 from distilpose_keras.models.transformer import TokenTransformer
 
@@ -12,9 +12,10 @@ PARTS = {
     StemNet: lambda part: STEM,
     HRNet: lambda part: HRNet(4, part.stages, STEM, modules=(1, 1, 1), blocks=1),
     ResNet: lambda part: ResNet(width=2),
+    CSPNeXt: lambda part: CSPNeXt((4, 4, 8), (8, 8, 8, 8), (1, 1, 1, 1)),
     TokenTransformer: lambda part: replace(part, dim=16, layers=2, heads=2),
 }
-NUMBERS = {"hidden": 8, "filters": 8}
+NUMBERS = {"hidden": 8, "filters": 8, "dim": 16, "attention_dim": 8}
 INPUT_SIZE = (64, 96)  # whole patches and whole maps of all backbones
 
 

@@ -3,9 +3,15 @@
 Each is a frozen set of sizes that builds its part of a graph when it is called.
 """
 
+from distilpose_keras.models.backbones.cspnext import CSPNeXt
 from distilpose_keras.models.backbones.hrnet import HRNet
 from distilpose_keras.models.backbones.resnet import ResNet
 from distilpose_keras.models.backbones.stemnet import StemNet
 
 # By their names in files.
-BACKBONES = {"stemnet": StemNet, "hrnet": HRNet, "resnet": ResNet}
+BACKBONES = {
+    "stemnet": StemNet,
+    "hrnet": HRNet,
+    "resnet": ResNet,
+    "cspnext": CSPNeXt,
+}

@@ -10,15 +10,12 @@ COCO val, ResNet-101 with 53.0 M, 12.4 and 71.4, ResNet-152 with 68.6 M, 15.7 an
 from dataclasses import dataclass
 from typing import Any
 
-import keras
-from keras import layers, ops
-
 from distilpose_keras.codecs.heatmaps import SIGMA, HeatmapCodec
 from distilpose_keras.losses.labels import HeatmapLoss
 from distilpose_keras.models.backbones import HRNet, ResNet, StemNet
 from distilpose_keras.models.config import PoseConfig
 from distilpose_keras.models.figures import Figures
-from distilpose_keras.models.layers import batch_norm, heatmap_layer
+from distilpose_keras.models.layers import deconvolution, heatmap_layer
 
 
 @dataclass(frozen=True)
@@ -60,21 +57,6 @@ class SimpleBaseline(PoseConfig):
     def label_loss(self, model: Any):
         """Masked squared error to Gaussians."""
         return HeatmapLoss(self.codec)
-
-
-def deconvolution(x, filters, index):
-    """Double the size of (B, H, W, C) features."""
-    name = "keypoint_head-deconv_layers"
-    x = layers.Conv2DTranspose(
-        filters,
-        4,
-        strides=2,
-        padding="same",
-        use_bias=False,
-        kernel_initializer=keras.initializers.RandomNormal(stddev=0.001),
-        name=f"{name}-{3 * index}",
-    )(x)
-    return ops.relu(batch_norm(x, f"{name}-{3 * index + 1}"))
 
 
 MODELS = {

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from distilpose_keras.models.families.simple_baseline import deconvolution
+from distilpose_keras.models.layers import deconvolution
 from distilpose_keras.models.presets import MODELS
 from tests.models.heads import features, model_of, predict, weights_of
 
