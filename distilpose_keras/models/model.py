@@ -18,7 +18,6 @@ from distilpose_keras.models.presets import (
 )
 from distilpose_keras.safety import check_keras
 
-
 # Classes of model files, as Keras names them, and the backend that one alone runs on.
 FILES = {
     f"{PACKAGE}>PoseModel": None,

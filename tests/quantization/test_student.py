@@ -251,9 +251,9 @@ def test_its_deployed_graph_is_saved_and_cloned(trained, crops, tmp_path):
     clone.set_weights(trained.deployed.get_weights())
     images = crops.astype("float32")
     for found in (keras.saving.load_model(tmp_path / "deployed.keras"), clone):
-        assert [
-            layer.frozen for layer in found.layers if hasattr(layer, "frozen")
-        ] == [x.frozen for x in roundings(trained)]
+        assert [layer.frozen for layer in found.layers if hasattr(layer, "frozen")] == [
+            x.frozen for x in roundings(trained)
+        ]
         for name, wanted in trained.deployed(images).items():
             np.testing.assert_array_equal(found(images)[name], wanted, err_msg=name)
 
