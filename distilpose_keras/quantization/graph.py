@@ -204,7 +204,9 @@ def _quantized_layer(operation):
 def _stored_tokens(operation):
     """Keypoint tokens as weights that are saved with the others, and not trained."""
     value = np.array(operation.get_config()["value"], "float32")
-    layer = PrependTokens(len(value), name=operation.name, trainable=False)
+    layer = PrependTokens(
+        len(value), name=operation.name, dtype=operation.dtype_policy, trainable=False
+    )
     layer.build(operation.input.shape)
     layer.set_weights([value[None]])
     return layer

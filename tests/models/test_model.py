@@ -11,7 +11,7 @@ import recipe
 
 from distilpose_keras.keypoints import KeypointSchema
 from distilpose_keras.models import presets
-from distilpose_keras.models.checkpoints import load_checkpoint
+from distilpose_keras.models.checkpoints import load_checkpoint, state_dict
 from distilpose_keras.models.model import PoseModel, build_model, load_model
 from distilpose_keras.models.presets import MODELS
 from tests.models import reference
@@ -40,7 +40,11 @@ PUBLISHED = [
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_weights_give_the_published_outputs(name):
     model = build_model(name)
-    load_checkpoint(model, reference.state_dict(name))
+    published = reference.state_dict(name)
+    load_checkpoint(model, published)
+    assert {key: v.shape for key, v in state_dict(model).items()} == {
+        key: v.shape for key, v in published.items()
+    }
     outputs = model(recipe.images(2, seed=7), training=False)
     trainable = sum(np.prod(v.shape) for v in model.trainable_variables)
     assert trainable == reference.description(name)["trainable_params"]

@@ -12,8 +12,6 @@ from distilpose_keras.formats.runtimes import open_runtime
 from distilpose_keras.models.deploy import deploy
 from distilpose_keras.models.model import build_model, load_model
 from distilpose_keras.pixels import normalize_images
-from distilpose_keras.predictor import PosePredictor
-from distilpose_keras.quantization.files import export_quantized
 from distilpose_keras.quantization.student import QuantizedStudent, quantize_aware
 
 
@@ -99,11 +97,11 @@ def test_unfit_crops_are_refused(student, crops):
 
 @pytest.fixture(scope="module")
 def trained(student, teacher, crops):
-    """Trained, so that no range and no weight is where it started; then frozen."""
+    """After a step: no moving range and no weight is where it started. One is frozen"""
     quantized = quantize_aware(student, crops)
     quantized.metadata.update({"training_data": "noise", "ap": 0.25})
-    fit(Distiller(student=quantized, teacher=teacher), crops)
-    quantized.freeze_ranges()
+    train(Distiller(student=quantized, teacher=teacher), crops)
+    moving(quantized)[0].frozen = True
     return quantized
 
 
@@ -114,34 +112,33 @@ def saved(trained, tmp_path_factory):
     return path
 
 
-def fit(distiller, crops):
-    """One step; returns its loss."""
-    distiller.compile(optimizer=keras.optimizers.Adam(1e-3), jit_compile=False)
+def train(distiller, crops):
+    """Train one step, and return its loss."""
+    distiller.compile(optimizer=keras.optimizers.Adam(1e-3), run_eagerly=True)
     rng = np.random.default_rng(0)
     targets = {
         "keypoints": rng.uniform(0.2, 0.8, (len(crops), 17, 2)).astype("float32"),
         "weights": np.ones((len(crops), 17, 1), "float32"),
     }
-    return distiller.train_on_batch(crops, targets)
+    return float(distiller.train_on_batch(crops, targets))
 
 
-def roundings(quantized):
+def roundings(graph):
+    return [x for x in graph.layers if type(x).__name__ == "FakeQuantize"]
+
+
+def moving(quantized):
+    """The layers whose ranges follow the batches, unless they are frozen."""
     return [
         layer
-        for layer in quantized.deployed.layers
-        if type(layer).__name__ == "FakeQuantize"
+        for layer in roundings(quantized.deployed)
+        if layer.num_bits == 8 and layer.fixed_range is None
     ]
 
 
 def ranges(quantized):
-    """(N, 2) lows and highs of those of 8 bits that follow the batches."""
-    return np.array(
-        [
-            layer.get_weights()
-            for layer in roundings(quantized)
-            if layer.num_bits == 8 and layer.fixed_range is None
-        ]
-    )
+    """(N, 2) of `moving`."""
+    return np.array([layer.get_weights() for layer in moving(quantized)])
 
 
 def assert_same(found, expected, crops):
@@ -149,21 +146,24 @@ def assert_same(found, expected, crops):
     assert type(found) is QuantizedStudent
     assert found.pose_config == expected.pose_config
     assert found.metadata == expected.metadata
-    assert [x.frozen for x in roundings(found)] == [
-        x.frozen for x in roundings(expected)
-    ]
+    frozen, wanted = (
+        [x.frozen for x in roundings(model.deployed)] for model in (found, expected)
+    )
+    assert frozen == wanted
     for new, old in zip(found.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_array_equal(new, old)
     images = normalize_images(crops)
     predicted = found(images)
-    for name, wanted in expected(images).items():
-        np.testing.assert_array_equal(predicted[name], wanted, err_msg=name)
+    for name, value in expected(images).items():
+        np.testing.assert_array_equal(predicted[name], value, err_msg=name)
 
 
 @pytest.mark.filterwarnings("error::UserWarning")  # Keras warns of what is missing
 @pytest.mark.parametrize("load", [keras.saving.load_model, load_model])
 def test_a_file_holds_weights_ranges_and_what_is_known(load, saved, trained, crops):
-    assert_same(load(saved), trained, crops)
+    loaded = load(saved)
+    assert_same(loaded, trained, crops)
+    assert [layer.frozen for layer in moving(loaded)].count(True) == 1
 
 
 FRESH = """
@@ -174,11 +174,12 @@ import numpy as np
 
 expected = np.load(sys.argv[2])
 model = keras.saving.load_model(sys.argv[1])
-predictor = distilpose_keras.PosePredictor(model)
 for name, value in model(expected["images"]).items():
-    np.testing.assert_allclose(value, expected[name], rtol=1e-6, atol=1e-6)
-found = predictor.predict_crops(expected["crops"])[0]
-np.testing.assert_array_equal(found, expected["found"])
+    np.testing.assert_allclose(value, expected[name], rtol=1e-5, atol=1e-5)
+predictor = distilpose_keras.PosePredictor(model)
+found, _ = predictor.predict_crops(expected["crops"])
+# Probabilities of int8 have steps of 1 / 256.
+np.testing.assert_allclose(found, expected["keypoints"], atol=1.01 / 256)
 assert predictor.metadata["ap"] == 0.25
 """
 
@@ -186,90 +187,63 @@ assert predictor.metadata["ap"] == 0.25
 def test_a_file_is_read_in_a_fresh_process(saved, trained, crops, tmp_path, root):
     images = normalize_images(crops)
     arrays = {name: np.array(value) for name, value in trained(images).items()}
-    found, _ = PosePredictor(trained).predict_crops(crops)
-    np.savez(
-        tmp_path / "expected.npz", images=images, crops=crops, found=found, **arrays
-    )
+    np.savez(tmp_path / "expected.npz", images=images, crops=crops, **arrays)
     command = [sys.executable, "-c", FRESH, saved, tmp_path / "expected.npz"]
     subprocess.run(command, check=True, cwd=root)
 
 
-def test_what_is_loaded_trains_on(make_quantized, teacher, crops, tmp_path):
-    quantized = make_quantized()
-    quantized.save(tmp_path / "x.keras")
-    loaded = load_model(tmp_path / "x.keras")
-    losses = [
-        fit(Distiller(student=student, teacher=teacher), crops)
-        for student in (quantized, loaded)
-    ]
-    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-6)
-    start = ranges(make_quantized())
-    assert np.abs(ranges(loaded) - start).max() > 0
-    np.testing.assert_allclose(ranges(loaded), ranges(quantized), rtol=1e-6)
-
-
-def test_frozen_ranges_stay_after_loading(saved, trained, teacher, crops):
+def test_what_is_loaded_trains_on(saved, trained, teacher, crops):
     loaded = load_model(saved)
-    before = loaded.get_weights()
-    fit(Distiller(student=loaded, teacher=teacher), crops)
-    np.testing.assert_array_equal(ranges(loaded), ranges(trained))
-    assert any(
-        (new != old).any()
-        for new, old in zip(loaded.get_weights(), before, strict=True)
-    )
-
-
-def test_one_range_may_be_frozen_alone(make_quantized, tmp_path):
-    quantized = make_quantized()
-    moving = next(x for x in roundings(quantized) if not x.frozen)
-    moving.frozen = True
-    quantized.save(tmp_path / "x.keras")
-    found = [x.frozen for x in roundings(load_model(tmp_path / "x.keras"))]
-    assert found == [x.frozen for x in roundings(quantized)]
-    assert not all(found)
-
-
-def test_a_loaded_student_gives_the_same_files(saved, trained, crops, tmp_path):
-    files = [tmp_path / name for name in ("before.tflite", "after.tflite")]
-    for model, path in zip((trained, load_model(saved)), files, strict=True):
-        export_quantized(model, path, crops)
-    before, after = (open_runtime(path).run(crops) for path in files)
-    for name, wanted in before.items():
-        np.testing.assert_array_equal(after[name], wanted)
-
-
-def test_a_clone_has_the_same_graph(trained, crops):
     clone = keras.models.clone_model(trained)
     clone.set_weights(trained.get_weights())
     assert_same(clone, trained, crops)
-    assert clone.weights[0] is not trained.weights[0]
+    before = ranges(loaded)
+    losses = [
+        train(Distiller(student=model, teacher=teacher), crops)
+        for model in (clone, loaded)
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+    after = ranges(loaded)
+    np.testing.assert_allclose(after, ranges(clone), rtol=1e-4, atol=1e-6)
+    moved = (after != before).any(axis=1)
+    assert not moved[0]  # the frozen one
+    assert moved[1:].mean() > 0.9
+    loaded.freeze_ranges()
+    train(Distiller(student=loaded, teacher=teacher), crops)
+    np.testing.assert_array_equal(ranges(loaded), after)
 
 
 def test_its_deployed_graph_is_saved_and_cloned(trained, crops, tmp_path):
-    trained.deployed.save(tmp_path / "deployed.keras")
-    clone = keras.models.clone_model(trained.deployed)
-    clone.set_weights(trained.deployed.get_weights())
+    deployed = trained.deployed
+    deployed.save(tmp_path / "deployed.keras")
+    clone = keras.models.clone_model(deployed)
+    clone.set_weights(deployed.get_weights())
+    frozen = [layer.frozen for layer in roundings(deployed)]
     images = crops.astype("float32")
+    expected = deployed(images)
     for found in (keras.saving.load_model(tmp_path / "deployed.keras"), clone):
-        assert [layer.frozen for layer in found.layers if hasattr(layer, "frozen")] == [
-            x.frozen for x in roundings(trained)
-        ]
-        for name, wanted in trained.deployed(images).items():
-            np.testing.assert_array_equal(found(images)[name], wanted, err_msg=name)
+        assert [layer.frozen for layer in roundings(found)] == frozen
+        for name, value in found(images).items():
+            np.testing.assert_array_equal(value, expected[name], err_msg=name)
 
 
 def test_a_distiller_around_it_is_saved_and_cloned(
     make_quantized, teacher, crops, tmp_path
 ):
     distiller = Distiller(student=make_quantized(), teacher=teacher)
-    fit(distiller, crops)
+    train(distiller, crops)
     distiller.save(tmp_path / "distiller.keras")
     loaded = keras.saving.load_model(tmp_path / "distiller.keras")
     assert_same(loaded.model, distiller.model, crops)
-    steps = [int(x.optimizer.iterations) for x in (distiller, loaded)]
-    assert steps == [1, 1]
+    assert [int(x.optimizer.iterations) for x in (distiller, loaded)] == [1, 1]
     clone = keras.models.clone_model(distiller)
     assert type(clone.model) is QuantizedStudent
+
+
+def test_a_file_of_one_is_refused_on_another_backend(saved, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match="quantized.keras needs KERAS_BACKEND=tensorf"):
+        load_model(saved)
 
 
 def test_it_is_not_quantized_twice(quantized, crops):
