@@ -158,7 +158,11 @@ class Distiller(PoseTrainer):
         """Rebuild the distiller; it has no teacher."""
         config = dict(config)
         student = keras.saving.deserialize_keras_object(config.pop("student"))
-        return cls(student=student, **config)
+        known = dict(getattr(student, "metadata", {}))
+        distiller = cls(student=student, **config)
+        if known:  # a teacher that is not here may have taught the scores
+            student.metadata.update(known)
+        return distiller
 
 
 def shown(model, outputs):
