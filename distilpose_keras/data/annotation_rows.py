@@ -57,15 +57,11 @@ class AnnotationRows:
         """
         keypoints = entry.get("keypoints") or ()
         start = len(self._keypoints)
-        # As programs write them, or else with what is absent filled in.
-        try:
-            self._keypoints.extend(keypoints)
-        except TypeError:
-            del self._keypoints[start:]
-            self._keypoints.extend(read_keypoints(keypoints))
-        length = len(self._keypoints) - start
-        if not any(self._keypoints[start + 2 :: 3]):
-            # Without a label they say nothing: half of COCO's people.
+        labelled, length = False, len(keypoints) if type(keypoints) is list else 0
+        # Without a label they say nothing and are not kept: half of COCO's people.
+        if not length or any(keypoints[2::3]):
+            labelled, length = self._extend(keypoints)
+        if not labelled:
             kind = read_id(entry, "category_id"), length
             self.examples.setdefault(kind, self.count)
             del self._keypoints[start:]
@@ -96,6 +92,17 @@ class AnnotationRows:
             self._crowds.append(0)
         self.count += 1
 
+    def _extend(self, keypoints):
+        """Add an entry's keypoints; whether one is labelled, and how many numbers."""
+        start = len(self._keypoints)
+        # As most programs write them, or else with what is absent filled in.
+        try:
+            self._keypoints.extend(keypoints)
+        except TypeError:
+            del self._keypoints[start:]
+            self._keypoints.extend(read_keypoints(keypoints))
+        return any(self._keypoints[start + 2 :: 3]), len(self._keypoints) - start
+
     def _append(self, entry, length):
         """Add what annotations and detections have alike."""
         picture = entry.get("image_id")
@@ -106,7 +113,6 @@ class AnnotationRows:
         if type(category) is not int:
             category = read_id(entry, "category_id")
         self._categories.append(category)
-        # As most programs write them, or else with what is absent filled in.
         start, box = len(self._boxes), entry.get("bbox")
         try:
             x, y, width, height = box

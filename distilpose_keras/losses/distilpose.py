@@ -13,7 +13,7 @@ from keras import ops
 
 from distilpose_keras.codecs.heatmaps import BOX_SIGMAS
 from distilpose_keras.losses.heatmaps import heatmap_loss
-from distilpose_keras.losses.reduction import float32, sample_mean
+from distilpose_keras.losses.means import as_float32, mean_of_means
 
 # Published code: keeps the Gaussian finite for a standard deviation of zero.
 VARIANCE_EPSILON = 1e-9
@@ -28,11 +28,11 @@ def regression_loss(keypoints, targets, weights, *, sample_weight=None):
         weights: (B, K, 1) 1 for a labelled keypoint, 0 otherwise.
         sample_weight: optional (B,).
     """
-    keypoints, targets, weights = float32(keypoints, targets, weights)
+    keypoints, targets, weights = as_float32(keypoints, targets, weights)
     distance = ops.abs(keypoints * weights - targets * weights)
     # 0.5 d^2 up to 1, d - 0.5 beyond; without a branch that needs a safe gradient.
     quadratic = ops.minimum(distance, 1.0)
-    return sample_mean(quadratic * (distance - 0.5 * quadratic), sample_weight)
+    return mean_of_means(quadratic * (distance - 0.5 * quadratic), sample_weight)
 
 
 def token_loss(student_tokens, teacher_tokens, *, sample_weight=None):
@@ -43,9 +43,9 @@ def token_loss(student_tokens, teacher_tokens, *, sample_weight=None):
         teacher_tokens: the teacher's, same shape; not differentiated.
         sample_weight: optional (B,).
     """
-    student_tokens, teacher_tokens = float32(student_tokens, teacher_tokens)
+    student_tokens, teacher_tokens = as_float32(student_tokens, teacher_tokens)
     difference = student_tokens - ops.stop_gradient(teacher_tokens)
-    return sample_mean(ops.square(difference), sample_weight)
+    return mean_of_means(ops.square(difference), sample_weight)
 
 
 def simulated_heatmaps(keypoints, sigmas, heatmap_size):
@@ -62,7 +62,7 @@ def simulated_heatmaps(keypoints, sigmas, heatmap_size):
     Returns:
         (B, K, H, W) float32, at most 1.
     """
-    keypoints, sigmas = float32(keypoints, sigmas)
+    keypoints, sigmas = as_float32(keypoints, sigmas)
     height, width = heatmap_size
     size = ops.convert_to_tensor([width, height], dtype="float32")
     centers = keypoints * size  # (B, K, 2) heatmap pixels
@@ -85,7 +85,7 @@ def simulated_heatmap_loss(keypoints, sigmas, heatmaps, weights, *, sample_weigh
         weights: (B, K, 1).
         sample_weight: optional (B,).
     """
-    (heatmaps,) = float32(heatmaps)
+    (heatmaps,) = as_float32(heatmaps)
     simulated = simulated_heatmaps(keypoints, sigmas, heatmaps.shape[-2:])
     heatmaps = ops.stop_gradient(heatmaps)
     return heatmap_loss(simulated, heatmaps, weights, sample_weight=sample_weight)
@@ -102,7 +102,7 @@ def score_targets(keypoints, heatmaps):
         (B, K, 1) heatmap values at the nearest pixel; 0 for a keypoint outside the
         map. Not differentiated.
     """
-    keypoints, heatmaps = float32(keypoints, heatmaps)
+    keypoints, heatmaps = as_float32(keypoints, heatmaps)
     height, width = heatmaps.shape[-2:]
     columns = ops.round(keypoints[..., 0] * (width - 1))  # (B, K)
     rows = ops.round(keypoints[..., 1] * (height - 1))
@@ -123,8 +123,8 @@ def score_loss(scores, targets, weights, *, sample_weight=None):
         weights: (B, K, 1).
         sample_weight: optional (B,).
     """
-    scores, targets, weights = float32(scores, targets, weights)
-    return sample_mean(ops.abs(scores * weights - targets * weights), sample_weight)
+    scores, targets, weights = as_float32(scores, targets, weights)
+    return mean_of_means(ops.abs(scores * weights - targets * weights), sample_weight)
 
 
 def _gaussian(length, centers, sigmas):

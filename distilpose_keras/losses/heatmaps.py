@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from distilpose_keras.losses.reduction import float32, sample_mean
+from distilpose_keras.losses.means import as_float32, mean_of_means
 
 
 def heatmap_loss(heatmaps, targets, weights, *, sample_weight=None):
@@ -14,6 +14,6 @@ def heatmap_loss(heatmaps, targets, weights, *, sample_weight=None):
         weights: (B, K, 1).
         sample_weight: optional (B,).
     """
-    heatmaps, targets, weights = float32(heatmaps, targets, weights)
+    heatmaps, targets, weights = as_float32(heatmaps, targets, weights)
     difference = ops.square(heatmaps - targets)
-    return sample_mean(weights[..., None] * difference, sample_weight)
+    return mean_of_means(weights[..., None] * difference, sample_weight)
