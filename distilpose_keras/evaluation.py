@@ -37,7 +37,7 @@ def evaluate(
 ):
     """Score a model by COCO's keypoint evaluation.
 
-    Boxes -> crops -> keypoints -> person scores (`rescore`) -> OKS-NMS -> AP.
+    Boxes -> crops -> keypoints -> person scores (the model's rule) -> OKS-NMS -> AP.
 
     Args:
         predictor: a `PosePredictor`, or what its constructor takes.
@@ -69,7 +69,7 @@ def evaluate(
         predictor, boxes, flip=flip, batch_size=batch_size, progress=progress
     )
     _, scales = box_to_center_scale(boxes.boxes_xywh, input_size=predictor.input_size)
-    person_scores = rescore(scores, boxes.scores)
+    person_scores = predictor.person_scores(scores, boxes.scores)
     image_ids = _image_ids(boxes)
     sigmas = people.schema.sigmas
     kept = select_poses(

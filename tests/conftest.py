@@ -25,6 +25,16 @@ sys.path.insert(0, str(PARITY))  # `import recipe`: weights and inputs of the re
 sys.path.insert(0, str(ROOT / "tests" / "training"))  # `import tiny_pose`
 
 
+def pytest_collection_modifyitems(config, items):
+    """Leave the tests of all models at full size out, unless they are asked for."""
+    if "parity" in (config.option.markexpr or ""):
+        return
+    skip = pytest.mark.skip(reason="every model at full size: run with -m parity")
+    for item in items:
+        if "parity" in item.keywords:
+            item.add_marker(skip)
+
+
 @pytest.fixture(scope="session")
 def root():
     """The checkout."""

@@ -63,7 +63,11 @@ class KerasRuntime:
         config = model.pose_config
         self.input_size = tuple(config.input_size)
         self.schema = config.schema
-        self.metadata = {**model.metadata, "model": config.name}
+        self.metadata = {
+            **model.metadata,
+            "model": config.name,
+            "person_score": config.person_score,
+        }
         self.codec = config.codec
         images = keras.Input((*self.input_size, 3), dtype="uint8", name="image")
         normalized = normalize_images(images, config.image_mean, config.image_std)
@@ -91,7 +95,6 @@ class TFLiteRuntime:
     """A ``.tflite`` file in LiteRT, one crop at a time."""
 
     name = "tflite"
-    codec = CoordinateCodec()
 
     def __init__(self, path, *, num_threads=None):
         """Load ``path``; see `open_runtime`."""
@@ -132,7 +135,6 @@ class ONNXRuntime:
     """An ``.onnx`` file in ONNX Runtime, any batch size."""
 
     name = "onnx"
-    codec = CoordinateCodec()
 
     def __init__(self, path, *, num_threads=None):
         """Load ``path``; see `open_runtime`."""
@@ -167,6 +169,8 @@ def _read_description(runtime, path):
     runtime.metadata = read_metadata(path)
     runtime.input_size = tuple(runtime.metadata["input_size"])
     runtime.schema = KeypointSchema.from_dict(runtime.metadata["schema"])
+    # Files from before there were models that need it do not have it.
+    runtime.codec = CoordinateCodec(runtime.metadata.get("mirror_shift", 0.0))
 
 
 def _unreadable(path, error):

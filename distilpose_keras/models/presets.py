@@ -8,6 +8,7 @@ from distilpose_keras.models.families import (
     deeppose,
     distilpose,
     hrnet,
+    rle,
     simple_baseline,
     tokenpose,
 )
@@ -21,6 +22,8 @@ FAMILIES = {
     "simple_baseline": (simple_baseline.SimpleBaseline, simple_baseline.MODELS),
     "hrnet": (hrnet.HRNet, hrnet.MODELS),
     "deeppose": (deeppose.DeepPose, deeppose.MODELS),
+    "rle": (rle.RLE, rle.MODELS),
+    "rle_mmpose": (rle.MMPoseRLE, rle.MMPOSE_MODELS),
 }
 # Trained weights that come with the package.
 WEIGHTS = Path(__file__).parents[1] / "presets"

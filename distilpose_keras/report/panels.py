@@ -130,7 +130,8 @@ def heatmap_panels(people, student, teacher, indices):
         list of (caption, uint8 RGB picture), one per person.
     """
     crops, _, _ = _crops(people, indices, student.pose_config.input_size)
-    images = normalize_images(crops)
+    config = student.pose_config
+    images = normalize_images(crops, config.image_mean, config.image_std)
     found = student(images, training=False)
     seen = teacher.pose_config.shown(teacher(images, training=False))
     real = ops.convert_to_numpy(seen["heatmaps"])

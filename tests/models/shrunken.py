@@ -2,15 +2,17 @@
 
 from dataclasses import fields, is_dataclass, replace
 
-from distilpose_keras.models.backbones import HRNet, ResNet, StemNet
+from distilpose_keras.models.backbones import HRNet, HRNetC, ResNet, StemNet
 from distilpose_keras.models.presets import MODELS, family_of
 from distilpose_keras.models.transformer import TokenTransformer
 
 STEM = StemNet(width=4, blocks=1, block_width=4)
+BRANCHES = HRNet(4, 4, STEM, modules=(1, 1, 1), blocks=1)
 # By the kind of a part; what is not named here stays as it is.
 PARTS = {
     StemNet: lambda part: STEM,
     HRNet: lambda part: HRNet(4, part.stages, STEM, modules=(1, 1, 1), blocks=1),
+    HRNetC: lambda part: HRNetC(BRANCHES, widths=(2, 4, 8, 16), channels=16),
     ResNet: lambda part: ResNet(width=2),
     TokenTransformer: lambda part: replace(part, dim=16, layers=2, heads=2),
 }

@@ -4,8 +4,9 @@ Each is a frozen set of sizes that builds its part of a graph when it is called.
 """
 
 from distilpose_keras.models.backbones.hrnet import HRNet
+from distilpose_keras.models.backbones.hrnet_c import HRNetC
 from distilpose_keras.models.backbones.resnet import ResNet
 from distilpose_keras.models.backbones.stemnet import StemNet
 
 # By their names in files.
-BACKBONES = {"stemnet": StemNet, "hrnet": HRNet, "resnet": ResNet}
+BACKBONES = {"stemnet": StemNet, "hrnet": HRNet, "hrnet_c": HRNetC, "resnet": ResNet}
