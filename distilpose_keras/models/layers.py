@@ -38,15 +38,25 @@ def pad_for(x, kernel_size, strides):
     return layers.ZeroPadding2D(kernel_size // 2)(x), "valid"
 
 
-def conv_bn(x, filters, kernel_size, *, name, norm_name, strides=1, relu=True):
-    """Convolution without bias, batch-norm, and a ReLU unless told otherwise."""
+def conv_bn(
+    x,
+    filters,
+    kernel_size,
+    *,
+    name,
+    norm_name,
+    strides=1,
+    relu=True,
+    use_bias=False,
+):
+    """Convolution without bias, batch-norm, and a ReLU, unless told otherwise."""
     x, padding = pad_for(x, kernel_size, strides)
     x = layers.Conv2D(
         filters,
         kernel_size,
         strides=strides,
         padding=padding,
-        use_bias=False,
+        use_bias=use_bias,
         kernel_initializer=conv_initializer(),
         name=name,
     )(x)

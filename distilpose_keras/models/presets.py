@@ -10,6 +10,7 @@ from distilpose_keras.models.families import (
     hourglass,
     hrnet,
     okdhp,
+    rle,
     rtmpose,
     simcc,
     simple_baseline,
@@ -33,6 +34,8 @@ FAMILIES = {
     "vitpose": (vitpose.ViTPose, vitpose.MODELS),
     "hourglass": (hourglass.StackedHourglass, hourglass.MODELS),
     "okdhp": (okdhp.OKDHP, okdhp.MODELS),
+    "rle": (rle.RLE, rle.MODELS),
+    "rle_mmpose": (rle.MMPoseRLE, rle.MMPOSE_MODELS),
 }
 # Trained weights that come with the package.
 WEIGHTS = Path(__file__).parents[1] / "presets"
