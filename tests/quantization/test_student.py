@@ -120,7 +120,7 @@ def train(distiller, crops):
         "keypoints": rng.uniform(0.2, 0.8, (len(crops), 17, 2)).astype("float32"),
         "weights": np.ones((len(crops), 17, 1), "float32"),
     }
-    return float(distiller.train_on_batch(crops, targets))
+    return distiller.train_on_batch(crops, targets, return_dict=True)["loss"]
 
 
 def roundings(graph):
