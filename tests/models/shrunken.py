@@ -24,7 +24,7 @@ PARTS = {
     ViT: lambda part: replace(part, dim=16, depth=2, heads=2, drop_path=0.1),
     TokenTransformer: lambda part: replace(part, dim=16, layers=2, heads=2),
 }
-NUMBERS = {"hidden": 8, "filters": 8, "dim": 16, "attention_dim": 8}
+NUMBERS = {"hidden": 8, "filters": 8, "dim": 16, "attention_dim": 8, "stacks": 2}
 INPUT_SIZE = (64, 96)  # whole patches and whole maps of all backbones
 
 
