@@ -38,7 +38,7 @@ def evaluate(
 ):
     """Score a model by COCO's keypoint evaluation.
 
-    Boxes -> crops -> keypoints -> person scores (`rescore`) -> OKS-NMS -> AP.
+    Boxes -> crops -> keypoints -> person scores (the model's rule) -> OKS-NMS -> AP.
 
     Args:
         predictor: a `PosePredictor`, or what its constructor takes.
@@ -72,7 +72,7 @@ def evaluate(
     _, scales = box_to_center_scale(
         boxes.boxes_xywh, input_size=predictor.input_size, geometry=predictor.geometry
     )
-    person_scores = rescore(scores, boxes.scores)
+    person_scores = predictor.person_scores(scores, boxes.scores)
     image_ids = _image_ids(boxes)
     sigmas = people.schema.sigmas
     kept = select_poses(

@@ -8,6 +8,7 @@ from distilpose_keras.codecs.heatmaps import with_dark
 from distilpose_keras.crops import crop_people
 from distilpose_keras.data.transforms import box_to_center_scale
 from distilpose_keras.formats.runtimes import open_runtime
+from distilpose_keras.person_scores import DEFAULT_PERSON_SCORE, PERSON_SCORES
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class PosePredictor:
         metadata: what the file says about itself, a dict.
         runtime: ``"keras"``, ``"tflite"`` or ``"onnx"``.
         codec: how the model's outputs are decoded.
+        person_scores: function of keypoint scores (N, K) and box scores (N,) to person
+            scores (N,), as the model's method defines them.
     """
 
     def __init__(self, model, *, batch_size=32, num_threads=None, dark=None):
@@ -70,6 +73,8 @@ class PosePredictor:
         # A student trained without a teacher has a score head that nobody taught.
         self._has_confidence = self.metadata.get("confidence", True)
         self.codec = with_dark(self._runtime.codec, dark)
+        rule = self.metadata.get("person_score", DEFAULT_PERSON_SCORE)
+        self.person_scores = PERSON_SCORES[rule]
 
     def predict(self, image, boxes_xywh, *, flip=False):
         """Find the keypoints of the people in an image.

@@ -1,37 +1,17 @@
-"""Scoring: person scores and COCO AP."""
+"""Scoring: poses in COCO's result format and their AP."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from distilpose_keras.data.truth import truth_document
+from distilpose_keras.person_scores import rescore
 from distilpose_keras.scorers import coco_figures, paused_collector
-
-KEYPOINT_SCORE_THRESHOLD = 0.2  # a keypoint below it says nothing about the person
 
 MAX_POSES = 20  # of an image, the best: what COCO's keypoint evaluation reads
 
 # The figures of a COCO keypoint evaluation, in pycocotools' order.
 FIGURES = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
-
-
-def rescore(keypoint_scores, box_scores, *, threshold=KEYPOINT_SCORE_THRESHOLD):
-    """Score persons: box score times the mean of the confident keypoints' scores.
-
-    Args:
-        keypoint_scores: (N, K) scores of the keypoints.
-        box_scores: (N,) scores of the person boxes, 1 for ground truth.
-        threshold: keypoints that do not exceed it are left out of the mean; a
-            person without any left has score 0.
-
-    Returns:
-        (N,) float64 person scores.
-    """
-    scores = np.asarray(keypoint_scores, np.float64)
-    confident = scores > threshold
-    total = np.where(confident, scores, 0.0).sum(axis=1)
-    mean = total / np.maximum(confident.sum(axis=1), 1)
-    return mean * np.asarray(box_scores, np.float64)
 
 
 @dataclass(frozen=True)
@@ -151,7 +131,9 @@ def _dataset(people, numbers):
     }
 
 
-def pose_results(keypoints, keypoint_scores, boxes_xywh, box_scores):
+def pose_results(
+    keypoints, keypoint_scores, boxes_xywh, box_scores, *, person_scores=rescore
+):
     """Describe poses in COCO's result format.
 
     Args:
@@ -159,13 +141,14 @@ def pose_results(keypoints, keypoint_scores, boxes_xywh, box_scores):
         keypoint_scores: (N, K).
         boxes_xywh: (N, 4) person boxes.
         box_scores: (N,).
+        person_scores: function of ``keypoint_scores`` and ``box_scores``.
 
     Returns:
-        list of N dicts: ``category_id`` 1, ``bbox``, ``score`` (see `rescore`) and
+        list of N dicts: ``category_id`` 1, ``bbox``, ``score`` of the person and
         ``keypoints``, x, y and score of each.
     """
     triples = np.concatenate([keypoints, keypoint_scores[..., None]], axis=-1)
-    scores = rescore(keypoint_scores, box_scores)
+    scores = person_scores(keypoint_scores, box_scores)
     return [
         {
             "category_id": 1,

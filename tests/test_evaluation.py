@@ -86,6 +86,7 @@ class Oracle:
     input_size = SIZE
     schema = COCO_17
     metadata = {}
+    geometry = PLAIN
 
     def __init__(self, people, codec):
         self.people = people

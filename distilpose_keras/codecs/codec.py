@@ -25,10 +25,13 @@ class Codec(ABC):
         outputs: names of the outputs that decoding reads.
         heatmap_size: (H, W) of the heatmaps that the outputs stand for, which is what
             a student can be taught; None if they stand for none.
+        mirror_shift: by how much of the crop's width keypoints of mirrored crops lie
+            too far right once they are mirrored back and decoded.
     """
 
     outputs: ClassVar[tuple[str, ...]]
     heatmap_size: tuple[int, int] | None
+    mirror_shift: float = 0.0
 
     @abstractmethod
     def decode(self, outputs: Outputs) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,8 @@ Legend: N people, K keypoints. Normalised keypoints are x / width and y / height
 crop.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from distilpose_keras.codecs.codec import Codec, Outputs
@@ -11,11 +13,18 @@ from distilpose_keras.data.geometry import PLAIN
 from distilpose_keras.keypoints import KeypointSchema
 
 
+@dataclass(frozen=True)
 class CoordinateCodec(Codec):
     """Keypoints and scores as they are.
 
     What students return, and every exported file, whose graph has decoded.
+
+    Attributes:
+        mirror_shift: see `Codec`; one pixel of the crop for models that were trained
+            on crops mirrored about their last pixel, x to width - 1 - x.
     """
+
+    mirror_shift: float = 0.0
 
     outputs = ("keypoints", "scores")
     heatmap_size = None
@@ -32,8 +41,10 @@ class CoordinateCodec(Codec):
         self, outputs: Outputs, mirrored: Outputs, schema: KeypointSchema
     ) -> Outputs:
         """Average keypoints and scores."""
+        keypoints = flip_keypoints(mirrored["keypoints"], schema)
+        keypoints[..., 0] -= self.mirror_shift
         other = {
-            "keypoints": flip_keypoints(mirrored["keypoints"], schema),
+            "keypoints": keypoints,
             "scores": mirrored["scores"][:, schema.flip_permutation],
         }
         return {name: (outputs[name] + other[name]) / 2 for name in self.outputs}

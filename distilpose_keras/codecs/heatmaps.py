@@ -73,19 +73,27 @@ class HeatmapCodec(Codec):
         """Return the maps."""
         return outputs["heatmaps"]
 
+    def positions(self, keypoints: np.ndarray) -> np.ndarray:
+        """Return keypoints (..., K, 2) in pixels of the map."""
+        return keypoints * np.array(self.heatmap_size[::-1])
+
     def scores_at(self, outputs: Outputs, keypoints: np.ndarray) -> np.ndarray:
         """Return the values of the maps at the pixels nearest to keypoints.
 
-        A keypoint off its map, as one without a positive value decodes to, counts as
-        the highest pixel where that is not positive, else as 0.
+        A refined peak may lie some pixels from its maximum: a keypoint within a pixel
+        of it counts as it. A keypoint off its map, as one without a positive value
+        decodes to, counts as the highest pixel where that is not positive, else as 0.
         """
-        maps = outputs["heatmaps"]
+        maps, places = outputs["heatmaps"], self.positions(keypoints)
+        peaks, scores = self.decode(outputs)
+        same = np.all(np.abs(self.positions(peaks) - places) < 1, axis=-1)
         height, width = maps.shape[2:]
-        pixels = np.rint(keypoints * (width, height)).astype(int)
+        pixels = np.rint(places).astype(int)
         inside = np.all((pixels >= 0) & (pixels < (width, height)), axis=-1)
         x, y = np.moveaxis(np.where(inside[..., None], pixels, 0), -1, 0)
         n, k = np.indices(inside.shape)
-        return np.where(inside, maps[n, k, y, x], np.minimum(maps.max(axis=(2, 3)), 0))
+        there = np.where(inside, maps[n, k, y, x], np.minimum(maps.max(axis=(2, 3)), 0))
+        return np.where(same, scores, there)
 
 
 def with_dark(codec, dark):

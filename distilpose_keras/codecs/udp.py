@@ -91,15 +91,9 @@ class UdpHeatmapCodec(HeatmapCodec):
         other = flip_heatmaps(mirrored["heatmaps"], schema, shift=False)
         return {"heatmaps": (outputs["heatmaps"] + other) / 2}
 
-    def scores_at(self, outputs: Outputs, keypoints: np.ndarray) -> np.ndarray:
-        """Return the values of the maps at the pixels nearest to keypoints.
-
-        A Newton step may lead far away: where it ends counts as the peak.
-        """
-        found, scores = self.decode(outputs)
-        same = np.all(np.abs(found - keypoints) * self._last < 1, axis=-1)
-        in_map = keypoints * self._last / (self._last + 1)
-        return np.where(same, scores, super().scores_at(outputs, in_map))
+    def positions(self, keypoints: np.ndarray) -> np.ndarray:
+        """Return keypoints (..., K, 2) in pixels of the map."""
+        return keypoints * self._last
 
     @property
     def _last(self):

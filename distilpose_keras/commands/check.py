@@ -6,7 +6,7 @@ size, next to empty, or in several splits. Exits with 1 if training or scoring w
 stop or be wrong.
 """
 
-from pathlib import Path
+from distilpose_keras.commands import cli
 
 SUMMARY = "what is wrong with a data set, before training"
 EXAMPLES = """examples:
@@ -24,16 +24,27 @@ def add_arguments(parser):
     """Add the arguments of the command."""
     parser.epilog = EXAMPLES
     add = parser.add_argument
-    add("data", type=Path, metavar="DIR", help="data set in COCO's layout")
+    add("data", type=cli.input_folder, metavar="DIR", help="data set in COCO's layout")
     add("--split", choices=["train", "val"], help="check this split only")
-    add("--category", metavar="NAME", help="name or id of the category that is meant")
-    add("--model", metavar="FILE", help="compare left and right with this model's")
+    add("--category", **cli.CATEGORY)
+    add("--flip-pairs", **cli.FLIP_PAIRS)
+    add(
+        "--model",
+        type=cli.model_file,
+        metavar="FILE",
+        help="compare left and right with this model's",
+    )
     add("--no-pictures", action="store_true", help="look at the annotations only")
-    add("--workers", type=int, metavar="N", help="threads that decode; default: cores")
-    add("--json", type=Path, metavar="FILE", help="also write the findings")
+    add(
+        "--workers",
+        type=cli.positive_int,
+        metavar="N",
+        help="threads that decode; default: cores",
+    )
+    add("--json", type=cli.output_file, metavar="FILE", help="also write the findings")
     add(
         "--html",
-        type=Path,
+        type=cli.output_file,
         metavar="FILE",
         help="also write a page with the worst cases",
     )
@@ -41,8 +52,6 @@ def add_arguments(parser):
 
 def run(arguments):
     """Check, print the table; 1 if a problem is serious."""
-    if arguments.workers is not None and arguments.workers < 1:
-        raise ValueError(f"--workers must be at least 1. Received: {arguments.workers}")
     from distilpose_keras.checking.dataset import check_dataset
     from distilpose_keras.checking.page import write_check_page
     from distilpose_keras.files import write_json
@@ -57,6 +66,7 @@ def run(arguments):
         splits=[arguments.split] if arguments.split else None,
         pictures=not arguments.no_pictures,
         category=arguments.category,
+        flip_pairs=arguments.flip_pairs,
         predictor=predictor,
         workers=arguments.workers,
         progress=True,

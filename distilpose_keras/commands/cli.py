@@ -36,6 +36,31 @@ def positive_int(text):
     return value
 
 
+def keypoint_pairs(text):
+    """Pairs of names or numbers from 0: ``left_eye:right_eye,3:4``."""
+    pairs = [tuple(pair.split(":")) for pair in text.split(",")]
+    if any(len(pair) != 2 or not all(pair) for pair in pairs):
+        raise argparse.ArgumentTypeError(
+            f"must be pairs such as left_eye:right_eye,3:4. Received: {text}"
+        )
+    return tuple(
+        tuple(int(side) if side.isdigit() else side for side in pair) for pair in pairs
+    )
+
+
+# The flags --category and --flip-pairs.
+CATEGORY = {
+    "metavar": "NAME",
+    "help": "name or id of the category that is meant (default: all that have the same "
+    "keypoints)",
+}
+FLIP_PAIRS = {
+    "type": keypoint_pairs,
+    "metavar": "L:R,...",
+    "help": "keypoints that a mirror exchanges, where their names do not tell",
+}
+
+
 def positive_float(text):
     """Argument type: a number above 0."""
     if not (value := float(text)) > 0:

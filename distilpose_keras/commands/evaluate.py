@@ -31,6 +31,7 @@ def add_arguments(parser):
         help="COCO-layout data",
     )
     add("--split", default="val", choices=["train", "val"])
+    add("--category", **cli.CATEGORY)
     add(
         "--boxes",
         type=_boxes,
@@ -65,7 +66,7 @@ def run(arguments):
     predictor = PosePredictor(
         arguments.model, batch_size=arguments.batch_size, dark=arguments.dark
     )
-    people = load_people(*paths, schema=predictor.schema)
+    people = load_people(*paths, schema=predictor.schema, category=arguments.category)
     print(people.summary(), file=sys.stderr)
     boxes = None if arguments.boxes == "gt" else _load_boxes(arguments.boxes, people)
     figures = evaluate(

@@ -127,5 +127,11 @@ def _annotate(predictor, find, picture, writer, flip):
     origin = {"file_name": picture.file_name, "image_id": picture.image_id}
     if picture.frame is not None:
         origin["frame"] = picture.frame
-    poses = pose_results(found.keypoints, found.scores, boxes, box_scores)
+    poses = pose_results(
+        found.keypoints,
+        found.scores,
+        boxes,
+        box_scores,
+        person_scores=predictor.person_scores,
+    )
     return [{**origin, **pose} for pose in poses]

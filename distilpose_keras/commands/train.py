@@ -36,6 +36,8 @@ def _add_data(add):
         "train2017/, val2017/ (default: render a synthetic set)",
     )
     add("--limit", type=cli.positive_int, metavar="N", help="use N people per split")
+    add("--category", **cli.CATEGORY)
+    add("--flip-pairs", **cli.FLIP_PAIRS)
     add(
         "--workers",
         type=cli.positive_int,

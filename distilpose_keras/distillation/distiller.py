@@ -4,6 +4,8 @@ import keras
 
 from distilpose_keras.distillation.pairs import check_pair, without_unmatched
 from distilpose_keras.distillation.terms import REGRESSION_WEIGHT, TERMS
+from distilpose_keras.models.config import PoseConfig
+from distilpose_keras.pixels import IMAGE_MEAN, IMAGE_STD, renormalize_images
 from distilpose_keras.training.trainer import PoseTrainer, label_loss_of
 
 LABELS = "regression"  # name of the weight of what the student learns from labels
@@ -89,7 +91,8 @@ class Distiller(PoseTrainer):
         self._weights = weights
         self._terms = terms
         self._frozen = None if teacher is None else _Frozen(teacher)
-        _note_scores(student, taught="score" in names)
+        if not getattr(student, "pose_config", PoseConfig).scores_from_labels:
+            _note_scores(student, taught="score" in names)
 
     @property
     def teacher(self):
@@ -118,12 +121,15 @@ class Distiller(PoseTrainer):
         return self.weighted_terms(seen, targets, outputs, sample_weight)
 
     def teach(self, images):
-        """Return what the teacher shows of normalised images.
+        """Return what the teacher shows of images normalised for the student.
 
         An empty dict where no active term needs it.
         """
         if not self._terms:
             return {}
+        images = renormalize_images(
+            images, _normalisation(self.model), _normalisation(self.teacher)
+        )
         return shown(self.teacher, self.teacher(images, training=False))
 
     def weighted_terms(self, seen, targets, outputs, sample_weight=None):
@@ -158,13 +164,25 @@ class Distiller(PoseTrainer):
         """Rebuild the distiller; it has no teacher."""
         config = dict(config)
         student = keras.saving.deserialize_keras_object(config.pop("student"))
-        return cls(student=student, **config)
+        known = dict(getattr(student, "metadata", {}))
+        distiller = cls(student=student, **config)
+        if known:  # a teacher that is not here may have taught the scores
+            student.metadata.update(known)
+        return distiller
 
 
 def shown(model, outputs):
     """Return a model's outputs as the terms read them; see `PoseConfig.shown`."""
     config = getattr(model, "pose_config", None)
     return outputs if config is None else config.shown(outputs)
+
+
+def _normalisation(model):
+    """How a model's images are normalised: see `renormalize_images`."""
+    config = getattr(model, "pose_config", None)
+    if config is None:
+        return IMAGE_MEAN, IMAGE_STD, False
+    return config.image_mean, config.image_std, config.bgr
 
 
 def _with_defaults(loss_weights):

@@ -68,13 +68,25 @@ def float_onnx(model):
 
 def _convert(model, kind):
     check_model(model)
-    key = (kind, _fingerprint(model))
+    if keras.backend.backend() == "tensorflow":
+        return convert_once(kind, model, _CONVERTERS[kind])
+    return convert_once(kind, model, lambda model: _convert_elsewhere(model, kind))
+
+
+def convert_once(kind, model, convert):
+    """Convert a model, unless it is the one that was converted last.
+
+    Args:
+        kind: what it is converted to.
+        model: a `PoseModel` or a `QuantizedStudent`.
+        convert: function of the model.
+
+    Returns:
+        What the function returned, now or before.
+    """
+    key = _fingerprint(model)
     if _last.get(kind, (None, None))[0] != key:
-        if keras.backend.backend() == "tensorflow":
-            content = _CONVERTERS[kind](model)
-        else:
-            content = _convert_elsewhere(model, kind)
-        _last[kind] = (key, content)
+        _last[kind] = (key, convert(model))
     return _last[kind][1]
 
 

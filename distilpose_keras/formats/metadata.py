@@ -13,6 +13,7 @@ from distilpose_keras.data.geometry import GEOMETRIES, PLAIN
 from distilpose_keras.files import write_json
 from distilpose_keras.formats.names import ENTRY, FORMAT
 from distilpose_keras.keypoints import KeypointSchema
+from distilpose_keras.person_scores import DEFAULT_PERSON_SCORE, PERSON_SCORES
 
 REQUIRED = (
     "model",
@@ -60,6 +61,8 @@ def describe(model, *, runtime, precision):
         "training_data": model.metadata.get("training_data"),
         "ap": model.metadata.get("ap"),
         "confidence": model.metadata.get("confidence", True),
+        "mirror_shift": config.codec.mirror_shift,
+        "person_score": config.person_score,
     }
 
 
@@ -130,6 +133,7 @@ def _check(path, text):
         KeypointSchema.from_dict(document["schema"])
         _check_size(document["input_size"])
         geometry_of(document)
+        _check_rules(document)
     # Whatever values of other types than ours make the schema raise.
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -151,6 +155,16 @@ def _check_size(size):
     for side in (height, width):
         if type(side) is not int or not 1 <= side <= LARGEST_SIDE:
             raise ValueError(f"input size {str(size)[:40]}")
+
+
+def _check_rules(document):
+    """Check what a file may say of flip tests and of persons' scores."""
+    shift = document.get("mirror_shift", 0.0)
+    if type(shift) not in (int, float) or not abs(shift) < 1:
+        raise ValueError(f"mirror shift {str(shift)[:40]}")
+    rule = document.get("person_score", DEFAULT_PERSON_SCORE)
+    if rule not in PERSON_SCORES:
+        raise ValueError(f"unknown person score {str(rule)[:40]!r}")
 
 
 def _read_tflite(path):

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from distilpose_keras.codecs.coordinates import CoordinateCodec
+from distilpose_keras.formats.seal import check_runs
 from distilpose_keras.keypoints import KeypointSchema
 
 SUFFIXES = (".keras", ".tflite", ".onnx")
@@ -42,8 +43,6 @@ def open_runtime(model, *, num_threads=None):
         from distilpose_keras.models.model import load_model
 
         return KerasRuntime(load_model(path))
-    from distilpose_keras.formats.seal import check_runs
-
     check_runs(path)
     runtime = TFLiteRuntime if path.suffix == ".tflite" else ONNXRuntime
     return runtime(path, num_threads=num_threads)
@@ -64,7 +63,11 @@ class KerasRuntime:
         self.input_size = tuple(config.input_size)
         self.geometry = config.geometry
         self.schema = config.schema
-        self.metadata = {**model.metadata, "model": config.name}
+        self.metadata = {
+            **model.metadata,
+            "model": config.name,
+            "person_score": config.person_score,
+        }
         self.codec = config.codec
         images = keras.Input((*self.input_size, 3), dtype="uint8", name="image")
         normalized = normalize_images(
@@ -94,7 +97,6 @@ class TFLiteRuntime:
     """A ``.tflite`` file in LiteRT, one crop at a time."""
 
     name = "tflite"
-    codec = CoordinateCodec()
 
     def __init__(self, path, *, num_threads=None):
         """Load ``path``; see `open_runtime`."""
@@ -135,7 +137,6 @@ class ONNXRuntime:
     """An ``.onnx`` file in ONNX Runtime, any batch size."""
 
     name = "onnx"
-    codec = CoordinateCodec()
 
     def __init__(self, path, *, num_threads=None):
         """Load ``path``; see `open_runtime`."""
@@ -171,6 +172,8 @@ def _read_description(runtime, path):
     runtime.input_size = tuple(runtime.metadata["input_size"])
     runtime.geometry = geometry_of(runtime.metadata)
     runtime.schema = KeypointSchema.from_dict(runtime.metadata["schema"])
+    # Files from before there were models that need it do not have it.
+    runtime.codec = CoordinateCodec(runtime.metadata.get("mirror_shift", 0.0))
 
 
 def _unreadable(path, error):

@@ -19,6 +19,7 @@ KEY = b"distilpose_sha256"  # in the metadata of an ONNX file
 DIGITS = 64
 TRIAL_SECONDS, TRIAL_SECONDS_PER_MB = 10, 1
 CRASHED = "its runtime crashes on it"
+ON_TRIAL = set()  # in the process of a trial: the file that it is for
 
 
 def sealed(content, suffix):
@@ -77,30 +78,8 @@ def _check_once(path, changed, size):
     holds = seal_holds(path)
     if holds is False:
         raise ValueError(f"{path}: damaged (its checksum is another)")
-    if holds is None and path not in _on_trial:
+    if holds is None and path not in ON_TRIAL:
         _try_in_a_process(path, TRIAL_SECONDS + TRIAL_SECONDS_PER_MB * size / 1e6)
-
-
-_on_trial = set()  # in the process of a trial: the file that it is for
-
-
-def try_file(path):
-    """Open and run a file here, in the process of a trial.
-
-    Raises:
-        Exception: of any kind, or the end of the process, if that fails.
-    """
-    import numpy as np
-
-    from distilpose_keras.formats.runtimes import open_runtime
-
-    _on_trial.add(Path(path).resolve())
-    runtime = open_runtime(path, num_threads=1)
-    outputs = runtime.run(np.zeros((1, *runtime.input_size, 3), np.uint8))
-    count = runtime.schema.num_keypoints
-    for name, width in (("keypoints", 2), ("scores", 1)):
-        if name not in outputs or outputs[name].shape != (1, count, width):
-            raise ValueError(f"{path}: its outputs must be those of {count} keypoints")
 
 
 def _try_in_a_process(path, seconds):

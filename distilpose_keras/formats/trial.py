@@ -7,7 +7,10 @@ that ends the process has not ended the one that asked.
 import sys
 from pathlib import Path
 
-from distilpose_keras.formats.seal import try_file
+import numpy as np
+
+from distilpose_keras.formats.runtimes import open_runtime
+from distilpose_keras.formats.seal import ON_TRIAL
 
 ALLOWANCE_BYTES = 4 << 30  # of address space, most of which the runtime only reserves
 BYTES_PER_BYTE = 20
@@ -22,6 +25,21 @@ def limit_memory(size):
     limit = ALLOWANCE_BYTES + BYTES_PER_BYTE * size
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def try_file(path):
+    """Open and run a file here, in the process of a trial.
+
+    Raises:
+        Exception: of any kind, or the end of the process, if that fails.
+    """
+    ON_TRIAL.add(Path(path).resolve())
+    runtime = open_runtime(path, num_threads=1)
+    outputs = runtime.run(np.zeros((1, *runtime.input_size, 3), np.uint8))
+    count = runtime.schema.num_keypoints
+    for name, width in (("keypoints", 2), ("scores", 1)):
+        if name not in outputs or outputs[name].shape != (1, count, width):
+            raise ValueError(f"{path}: its outputs must be those of {count} keypoints")
 
 
 def main(path):

@@ -14,8 +14,10 @@ over ``sample_weight * loss of the sample``.
 
 import math
 
+import keras
 from keras import ops
 
+from distilpose_keras.losses.flow import RealNVP
 from distilpose_keras.losses.means import as_float32, mean_of_sums
 
 EPSILON = 1e-9  # published code: keeps divisions by sigma finite
@@ -76,3 +78,38 @@ def _residual_loss(base, errors, sigmas, weights, flow, sample_weight):
     (weights,) = as_float32(weights)
     residual = ops.log(sigmas) - flow(errors)[..., None]  # (B, K, 2)
     return mean_of_sums((residual + base) * weights, sample_weight)
+
+
+@keras.saving.register_keras_serializable("distilpose_keras")
+class RLELoss(keras.layers.Layer):
+    """`rle_loss` as a `LabelLoss`, with the flow that is trained along.
+
+    The flow belongs to the loss: no model holds its weights.
+    """
+
+    terms = ("rle",)
+    likelihood = staticmethod(rle_loss)
+
+    def __init__(self, **kwargs):
+        """Make the loss with a fresh flow."""
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.flow = RealNVP(name="flow")
+
+    def call(self, outputs, targets, sample_weight=None):
+        """Return the term `rle`."""
+        loss = self.likelihood(
+            outputs["keypoints"],
+            outputs["sigmas"],
+            targets["keypoints"],
+            targets["weights"],
+            self.flow,
+            sample_weight=sample_weight,
+        )
+        return {"rle": loss}
+
+
+@keras.saving.register_keras_serializable("distilpose_keras")
+class LaplaceRLELoss(RLELoss):
+    """`rle_laplace_loss` as a `LabelLoss`, with its flow."""
+
+    likelihood = staticmethod(rle_laplace_loss)

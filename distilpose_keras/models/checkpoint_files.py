@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from distilpose_keras.formats.safety import check_zip
 from distilpose_keras.models.inert_pickle import Inert, InertArray
 from distilpose_keras.models.torch_files import Tensor, TorchFile
+from distilpose_keras.safety import check_zip
 
 ARRAY_SUFFIXES = {".npz", ".safetensors"}
 # Entries and prefixes that hold the weights of a model; earlier ones are preferred.

@@ -39,6 +39,11 @@ class PoseConfig:
     bgr: ClassVar[bool] = False
     # How crops are cut, and what 0 and 1 of a keypoint are.
     geometry: ClassVar[CropGeometry] = PLAIN
+    # How a person's score follows from those of its box and keypoints: a key of
+    # `distilpose_keras.person_scores.PERSON_SCORES`.
+    person_score: ClassVar[str] = "confident_mean"
+    # Whether labels teach the scores; else a teacher must.
+    scores_from_labels: ClassVar[bool] = False
     # Whether int8-full files can be made: no floating-point operator is left.
     integer_only: ClassVar[bool] = False
     # Whether a teacher of heatmaps can teach it: it predicts scores and sigmas.

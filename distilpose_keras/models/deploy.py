@@ -34,13 +34,18 @@ def deploy(
         decoded, up to float32 rounding.
 
     Raises:
-        ValueError: if the model is not a `PoseModel`.
+        ValueError: if the model is not a `PoseModel`, or fake-quantized.
     """
     config = getattr(model, "pose_config", None)
     if config is None:
         raise ValueError(
             "only a PoseModel can be deployed. "
             f"Received: {getattr(model, 'name', model)!r}"
+        )
+    if hasattr(model, "deployed"):
+        raise ValueError(
+            f"{model.name} is fake-quantized: `export_quantized` writes its files, and "
+            "`deployed` is its inference graph"
         )
     with _float32_policy():
         images = keras.Input(

@@ -20,6 +20,8 @@ class Figures:
         paper_gflops: the paper's count of operations, in 1e9, or None.
         paper_ap: AP on COCO val (a detector's boxes, flip test) as published, in
             points, or None.
+        loss_params: trainable parameters of what only the loss needs, such as a flow;
+            they are no part of the model or of ``trainable_params``.
     """
 
     trainable_params: int
@@ -27,6 +29,7 @@ class Figures:
     paper_params_m: float | None = None
     paper_gflops: float | None = None
     paper_ap: float | None = None
+    loss_params: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dict."""

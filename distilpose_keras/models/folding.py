@@ -7,6 +7,7 @@ Passes over any functional graph, none of which changes an output:
   deviation is folded into its weights.
 * Batch-norm is folded into the convolution or linear map before it.
 * A ReLU becomes the activation of the convolution that it follows.
+* A dropout does nothing and is left out.
 * Only what the wanted outputs depend on is built: the rest is for training.
 """
 
@@ -142,7 +143,7 @@ class _Passes:
 
     def _call(self, operation, *args, **kwargs):
         args = [self._start if x is self._folding.images else x for x in args]
-        if operation.name in self._absorbed:
+        if operation.name in self._absorbed or isinstance(operation, layers.Dropout):
             return args[0]
         kwargs.pop("training", None)
         raw = any(id(x) in self._raw for x in args)

@@ -38,15 +38,25 @@ def pad_for(x, kernel_size, strides):
     return layers.ZeroPadding2D(kernel_size // 2)(x), "valid"
 
 
-def conv_bn(x, filters, kernel_size, *, name, norm_name, strides=1, relu=True):
-    """Convolution without bias, batch-norm, and a ReLU unless told otherwise."""
+def conv_bn(
+    x,
+    filters,
+    kernel_size,
+    *,
+    name,
+    norm_name,
+    strides=1,
+    relu=True,
+    use_bias=False,
+):
+    """Convolution without bias, batch-norm, and a ReLU, unless told otherwise."""
     x, padding = pad_for(x, kernel_size, strides)
     x = layers.Conv2D(
         filters,
         kernel_size,
         strides=strides,
         padding=padding,
-        use_bias=False,
+        use_bias=use_bias,
         kernel_initializer=conv_initializer(),
         name=name,
     )(x)
@@ -221,7 +231,7 @@ def merge_heads(x):
     return ops.reshape(x, (batch or -1, count, heads * dim))
 
 
-def attend(queries, keys, values, heads, *, name):
+def attend(queries, keys, values, heads, *, name, dropout=0.0):
     """Multi-head attention of projected tokens; queries are already scaled.
 
     Args:
@@ -230,6 +240,7 @@ def attend(queries, keys, values, heads, *, name):
         values: (B, N, D).
         heads: number of heads.
         name: of the softmax, whose output (B, heads, Q, N) are the attention maps.
+        dropout: rate at which maps are hidden in training.
 
     Returns:
         (B, Q, D).
@@ -237,6 +248,8 @@ def attend(queries, keys, values, heads, *, name):
     keys = ops.transpose(split_heads(keys, heads), (0, 1, 3, 2))  # (B, heads, d, N)
     logits = ops.matmul(split_heads(queries, heads), keys)
     maps = layers.Softmax(name=name)(logits)  # (B, heads, Q, N)
+    if dropout:
+        maps = layers.Dropout(dropout)(maps)
     return merge_heads(ops.matmul(maps, split_heads(values, heads)))
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import keras
 
-from distilpose_keras.formats.safety import check_keras
 from distilpose_keras.models.config import PoseConfig
 from distilpose_keras.models.layers import PACKAGE
 from distilpose_keras.models.presets import (
@@ -17,6 +16,13 @@ from distilpose_keras.models.presets import (
     config_to_dict,
     weights_file,
 )
+from distilpose_keras.safety import check_keras
+
+# Classes of model files, as Keras names them, and the backend that one alone runs on.
+FILES = {
+    f"{PACKAGE}>PoseModel": None,
+    f"{PACKAGE}>QuantizedStudent": "tensorflow",
+}
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -133,18 +139,30 @@ def find_config(name_or_config: str | PoseConfig) -> PoseConfig:
     )
 
 
-def load_model(path: str | os.PathLike) -> PoseModel:
-    """Read a `PoseModel` from a ``.keras`` file, whichever backend wrote it.
+def load_model(path: str | os.PathLike) -> Any:
+    """Read a model from a ``.keras`` file, whichever backend wrote it.
+
+    Returns:
+        A `PoseModel`, or a `QuantizedStudent` if that is what was saved.
 
     Raises:
-        ValueError: one line, if the file is missing, damaged or not a `PoseModel`.
+        ValueError: one line, if the file is missing, damaged or of something else, or
+            if it holds a `QuantizedStudent` and Keras does not run on TensorFlow.
+        ModuleNotFoundError: if it holds one and tensorflow-model-optimization is not
+            installed.
     """
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"no such model file: {path}")
-    check_keras(path, f"{PACKAGE}>{PoseModel.__name__}")
+    needed = FILES[check_keras(path, *FILES)["registered_name"]]
+    if needed not in (None, keras.backend.backend()):
+        raise ValueError(
+            f"{path} needs KERAS_BACKEND={needed}. Received: {keras.backend.backend()}"
+        )
     try:
         return keras.saving.load_model(path, compile=False)
+    except ModuleNotFoundError:  # it says what to install
+        raise
     except Exception as error:  # whatever a damaged archive makes Keras or h5py raise
         reason = str(error).strip().split("\n")[0][:200]
         raise ValueError(f"damaged model file: {path} ({reason})") from error

@@ -10,10 +10,12 @@ from distilpose_keras.models.families import (
     hourglass,
     hrnet,
     okdhp,
+    rle,
     rtmpose,
     simcc,
     simple_baseline,
     tokenpose,
+    transpose,
     vitpose,
 )
 from distilpose_keras.models.figures import Figures
@@ -25,12 +27,15 @@ FAMILIES = {
     "tokenpose": (tokenpose.TokenPose, tokenpose.MODELS),
     "simple_baseline": (simple_baseline.SimpleBaseline, simple_baseline.MODELS),
     "hrnet": (hrnet.HRNet, hrnet.MODELS),
+    "transpose": (transpose.TransPose, transpose.MODELS),
     "deeppose": (deeppose.DeepPose, deeppose.MODELS),
     "rtmpose": (rtmpose.RTMPose, rtmpose.MODELS),
     "simcc": (simcc.SimCC, simcc.MODELS),
     "vitpose": (vitpose.ViTPose, vitpose.MODELS),
     "hourglass": (hourglass.StackedHourglass, hourglass.MODELS),
     "okdhp": (okdhp.OKDHP, okdhp.MODELS),
+    "rle": (rle.RLE, rle.MODELS),
+    "rle_mmpose": (rle.MMPoseRLE, rle.MMPOSE_MODELS),
 }
 # Trained weights that come with the package.
 WEIGHTS = Path(__file__).parents[1] / "presets"

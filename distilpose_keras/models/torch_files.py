@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from distilpose_keras.formats.safety import check_zip
 from distilpose_keras.models import inert_pickle
 from distilpose_keras.models.inert_pickle import InertArray, Name, PickledDtype
+from distilpose_keras.safety import check_zip
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of a file before 1.6
 BFLOAT16 = "bfloat16"  # which NumPy has not

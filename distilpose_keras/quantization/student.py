@@ -1,11 +1,16 @@
 """Students that train as if they were computed in integers."""
 
+import json
+
 import keras
 import numpy as np
 
 from distilpose_keras.export.calibration import check_crops
 from distilpose_keras.export.convert import check_model
 from distilpose_keras.models.deploy import deploy
+from distilpose_keras.models.layers import PACKAGE
+from distilpose_keras.models.model import PoseModel
+from distilpose_keras.models.presets import config_from_dict, config_to_dict
 from distilpose_keras.pixels import IMAGE_MEAN, IMAGE_STD
 from distilpose_keras.quantization.graph import FakeQuantizedGraph, operation_ranges
 from distilpose_keras.quantization.layers import FakeQuantize
@@ -54,6 +59,7 @@ def check_distillable(student):
         )
 
 
+@keras.saving.register_keras_serializable(PACKAGE)
 class QuantizedStudent(keras.Model):
     """A fake-quantized student, with the inputs and outputs of a student.
 
@@ -62,6 +68,9 @@ class QuantizedStudent(keras.Model):
     their mean over channels, which a deployed graph does not have: the token losses
     differ by a constant from those of the student.
 
+    A ``.keras`` file holds the student's configuration, all weights and ranges, and
+    which of these are frozen: what is loaded trains on, and is exported as before.
+
     Attributes:
         pose_config: the student's.
         metadata: the student's.
@@ -69,11 +78,18 @@ class QuantizedStudent(keras.Model):
             `keypoints` and `scores`; it shares this model's weights.
     """
 
-    def __init__(self, student, crops):
-        """Quantize a student; see `quantize_aware`."""
+    def __init__(self, student, crops=None):
+        """Quantize a student; see `quantize_aware`.
+
+        Args:
+            student: a student `PoseModel`.
+            crops: (N, H, W, 3) uint8 RGB that the ranges start from; None if weights
+                and ranges will be loaded.
+        """
         config = student.pose_config
         graph = deploy(student, for_integers=True)
-        quantized = FakeQuantizedGraph(graph, operation_ranges(graph, crops))
+        ranges = None if crops is None else operation_ranges(graph, crops)
+        quantized = FakeQuantizedGraph(graph, ranges)
         deployed = quantized.model
         extras = config.quantized_outputs(quantized, student)
         outputs = {**deployed.output, **extras}
@@ -88,9 +104,33 @@ class QuantizedStudent(keras.Model):
 
     def freeze_ranges(self):
         """Keep the ranges of all activations from the next `compile` on."""
-        for layer in self._flatten_layers():
-            if isinstance(layer, FakeQuantize):
-                layer.frozen = True
+        for layer in self._roundings():
+            layer.frozen = True
+
+    def __dir__(self):
+        """Leave out the deployed graph: Keras would save its layers a second time."""
+        return [name for name in super().__dir__() if name != "deployed"]
+
+    def get_config(self):
+        """Return what rebuilds the graph, and what is known about it, as JSON."""
+        return {
+            "pose_config": config_to_dict(self.pose_config),
+            "metadata": json.loads(json.dumps(self.metadata)),
+            "frozen": [layer.frozen for layer in self._roundings()],
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Build the graph that `get_config` describes, for weights to be loaded."""
+        student = PoseModel(config_from_dict(config["pose_config"]), config["metadata"])
+        model = cls(student)
+        for layer, frozen in zip(model._roundings(), config["frozen"], strict=True):
+            layer.frozen = bool(frozen)
+        return model
+
+    def _roundings(self):
+        """The layers that round activations, in the order of the graph."""
+        return [x for x in self.deployed.layers if isinstance(x, FakeQuantize)]
 
 
 def _denormalize(images):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 
+from distilpose_keras.checking.dataset import check_dataset
 from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.evaluation import evaluate
 from distilpose_keras.export.verify import verify
@@ -95,7 +96,10 @@ def _open(settings, options, processes):
     """Open the run and return the train and the val people."""
     # Before the output folder is touched: what is given must be there and fit.
     if options.data is not None:
-        splits = processes.together(load_splits, options.data, options.limit)
+        how = {"category": options.category, "flip_pairs": options.flip_pairs}
+        load = partial(load_splits, **how)
+        splits = processes.together(load, options.data, options.limit)
+        processes.first(_say_what_is_there, options.data, how)
     if options.teacher is not None:
         processes.together(_check_teacher, options.teacher)
     config = {"settings": asdict(settings), **options.determining()}
@@ -149,6 +153,11 @@ def _train_models(settings, options, splits, processes):
         )
         train("student", trainer, settings.student_training)
     return histories, bad_images
+
+
+def _say_what_is_there(data, how):
+    """Print the one line of `distilpose check` on the annotations."""
+    print(check_dataset(data, pictures=False, **how).line(), flush=True)
 
 
 def _copy(source, target):

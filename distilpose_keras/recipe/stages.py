@@ -41,14 +41,19 @@ def render_data(settings, options):
     return data
 
 
-def load_splits(data, limit=None):
+def load_splits(data, limit=None, *, category=None, flip_pairs=None):
     """Return the train and the val people of a data set in COCO's layout.
 
     Args:
         data: folder of the data set.
         limit: people per split; None for all.
+        category: see `load_people`.
+        flip_pairs: see `load_people`.
     """
-    people = [load_people(*coco_paths(data, split)) for split in ("train", "val")]
+    how = {"category": category, "flip_pairs": flip_pairs}
+    people = [
+        load_people(*coco_paths(data, split), **how) for split in ("train", "val")
+    ]
     return [p if limit is None else p.limit(limit) for p in people]
 
 

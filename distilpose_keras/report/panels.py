@@ -127,8 +127,11 @@ def heatmap_panels(people, student, teacher, indices):
     Returns:
         list of (caption, uint8 RGB picture), one per person.
     """
-    crops, _, _ = _crops(people, indices, student.pose_config)
-    images = normalize_images(crops)
+    config = student.pose_config
+    crops, _, _ = _crops(people, indices, config)
+    images = normalize_images(
+        crops, config.image_mean, config.image_std, bgr=config.bgr
+    )
     found = student(images, training=False)
     seen = teacher.pose_config.shown(teacher(images, training=False))
     real = ops.convert_to_numpy(seen["heatmaps"])

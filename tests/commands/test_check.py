@@ -1,11 +1,9 @@
 """`distilpose check`: a table, JSON, a page, and an exit code."""
 
-import argparse
 import json
 
 import pytest
 
-from distilpose_keras.commands import check
 from tests.checking.conftest import Data
 
 
@@ -16,20 +14,19 @@ def people(tmp_path):
     return Data(folder)
 
 
-def run(*argv):
-    parser = argparse.ArgumentParser()
-    check.add_arguments(parser)
-    return check.run(parser.parse_args([str(argument) for argument in argv]))
+@pytest.fixture
+def run(command):
+    return command("check")
 
 
-def test_a_correct_data_set_exits_with_0(people, capsys):
+def test_a_correct_data_set_exits_with_0(people, run, capsys):
     assert run(people.folder) == 0
     out = capsys.readouterr().out
     assert "no serious problem; 17 pictures opened" in out
     assert "train: 12 people (12 with keypoints) in 12 pictures" in out
 
 
-def test_a_serious_problem_exits_with_1_and_is_written(people, capsys, tmp_path):
+def test_a_serious_problem_exits_with_1_and_is_written(people, run, capsys, tmp_path):
     people.picture("val", 102).unlink()
     files = tmp_path / "out" / "check.json", tmp_path / "out" / "check.html"
     assert run(people.folder, "--json", files[0], "--html", files[1]) == 1
@@ -44,8 +41,14 @@ def test_a_serious_problem_exits_with_1_and_is_written(people, capsys, tmp_path)
     assert run(people.folder, "--no-pictures") == 0
 
 
-def test_mistakes_are_told(people, tmp_path):
-    with pytest.raises(ValueError, match="data folder does not exist"):
-        run(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="--workers must be at least 1"):
-        run(people.folder, "--workers", 0)
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere"], "no such folder: nowhere"),
+        ([".", "--workers", "0"], "--workers: must be at least 1"),
+        ([".", "--flip-pairs", "left"], "--flip-pairs: must be pairs such as"),
+    ],
+)
+def test_mistakes_are_one_line(run, mistake, arguments, said):
+    assert run(*arguments) == 2
+    assert said in mistake()

@@ -56,6 +56,13 @@ def test_a_wrong_flag_is_one_line(capsys):
     assert error.startswith("error: argument --epochs: invalid int value: 'many'")
 
 
+def test_pairs_of_keypoints_are_names_or_numbers():
+    assert cli.keypoint_pairs("fin_a:fin_b,3:4") == (("fin_a", "fin_b"), (3, 4))
+    for wrong in ("fin_a", "a:b:c", "a:,b:c", ""):
+        with pytest.raises(argparse.ArgumentTypeError, match="must be pairs such as"):
+            cli.keypoint_pairs(wrong)
+
+
 def test_sigterm_ends_a_command_as_an_interrupt_does(capsys):
     kept = []
 

@@ -8,6 +8,7 @@ import tiny_pose
 from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.losses import distilpose as losses
 from distilpose_keras.pixels import normalize_images
+from tests.models.small import small
 
 ONES = dict.fromkeys(
     (
@@ -343,3 +344,12 @@ def test_a_distiller_without_any_term_is_refused():
         Distiller(student=tiny_pose.student(), loss_weights={"regression": 0})
     with pytest.raises(ValueError, match="must not be negative"):
         Distiller(student=tiny_pose.student(), loss_weights={"regression": -1})
+
+
+def test_a_distiller_that_is_loaded_leaves_what_is_known_of_its_student():
+    student, teacher = small(), small("tokenpose")
+    distiller = Distiller(student=student, teacher=teacher)
+    assert student.metadata["confidence"]
+    again = Distiller.from_config(distiller.get_config())
+    assert again.teacher is None
+    assert again.model.metadata == student.metadata

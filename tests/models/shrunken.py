@@ -6,22 +6,27 @@ from distilpose_keras.models.backbones import (
     CSPNeXt,
     Hourglass,
     HRNet,
+    HRNetC,
     ResNet,
     StemNet,
     ViT,
 )
+from distilpose_keras.models.encoder import Encoder
 from distilpose_keras.models.presets import MODELS, family_of
 from distilpose_keras.models.transformer import TokenTransformer
 
 STEM = StemNet(width=4, blocks=1, block_width=4)
+BRANCHES = HRNet(4, 4, STEM, modules=(1, 1, 1), blocks=1)
 # By the kind of a part; what is not named here stays as it is.
 PARTS = {
     StemNet: lambda part: STEM,
     HRNet: lambda part: HRNet(4, part.stages, STEM, modules=(1, 1, 1), blocks=1),
-    ResNet: lambda part: ResNet(width=2),
+    ResNet: lambda part: replace(part, depth=50, width=2),
     CSPNeXt: lambda part: CSPNeXt((4, 4, 8), (8, 8, 8, 8), (1, 1, 1, 1)),
     Hourglass: lambda part: Hourglass(8, depth=2),
     ViT: lambda part: replace(part, dim=16, depth=2, heads=2, drop_path=0.1),
+    Encoder: lambda part: Encoder(16, 8, 2, heads=min(2, part.heads)),
+    HRNetC: lambda part: HRNetC(BRANCHES, widths=(2, 4, 8, 16), channels=16),
     TokenTransformer: lambda part: replace(part, dim=16, layers=2, heads=2),
 }
 NUMBERS = {"hidden": 8, "filters": 8, "dim": 16, "attention_dim": 8, "stacks": 2}

@@ -20,6 +20,7 @@ from tests.models.shrunken import different_models, one_of_each_family, shrunken
 from tests.models.small import with_recipe_weights
 
 DIFFERENT = different_models()
+FIRST = one_of_each_family()
 FLOAT = (("tflite", "float32"), ("onnx", "float32"))
 SMALLER = (("tflite", "float16"), ("tflite", "int8"), ("onnx", "int8"))
 
@@ -109,10 +110,13 @@ def test_the_deployed_graph_predicts_the_same(name):
 LOAD = """
 import sys
 import distilpose_keras
+assert "keras" not in sys.modules
 import keras
 import numpy as np
 for path in sys.argv[1:]:
     model = keras.saving.load_model(path)
+    deployed = path.endswith("_deployed.keras")
+    assert deployed or type(model) is distilpose_keras.PoseModel
     expected = np.load(path.replace(".keras", ".npz"))
     outputs = model(expected["images"], training=False)
     for name, value in outputs.items():
@@ -133,10 +137,21 @@ def test_files_of_all_models_load_in_a_fresh_process(tmp_path, root):
         model.save(paths[-1])
         assert load_model(paths[-1]).pose_config == model.pose_config
         np.savez(tmp_path / f"{name}.npz", images=images, **outputs)
+        if name in FIRST:
+            paths.append(save_deployed(model, tmp_path / f"{name}_deployed.keras"))
     subprocess.run([sys.executable, "-c", LOAD, *paths], check=True, cwd=root)
 
 
-@pytest.mark.parametrize("name", one_of_each_family())
+def save_deployed(model, path):
+    """Save a model's inference graph, and beside it what it predicts."""
+    graph, images = deploy(model), crops_for(model).astype("float32")
+    outputs = {k: keras.ops.convert_to_numpy(v) for k, v in graph(images).items()}
+    graph.save(path)
+    np.savez(path.with_suffix(".npz"), images=images, **outputs)
+    return path
+
+
+@pytest.mark.parametrize("name", FIRST)
 def test_float_files_predict_what_the_model_does(name, tmp_path):
     model = model_of(name)
     crops = crops_for(model)

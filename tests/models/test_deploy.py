@@ -4,15 +4,17 @@ import keras
 import numpy as np
 import pytest
 
-from distilpose_keras.models.backbones import StemNet
+from distilpose_keras.models.backbones import HRNet, StemNet
 from distilpose_keras.models.checkpoints import load_checkpoint
 from distilpose_keras.models.deploy import deploy
 from distilpose_keras.models.deployed_tokens import CenteredNorm
 from distilpose_keras.models.layers import layer_norm
-from distilpose_keras.models.model import build_model
+from distilpose_keras.models.model import PoseModel, build_model
+from distilpose_keras.models.presets import MODELS
 from distilpose_keras.pixels import normalize_images
 from distilpose_keras.predictor import PosePredictor
 from tests.models import reference
+from tests.models.shrunken import shrunken
 from tests.models.small import pictures, small, with_recipe_weights
 
 STUDENTS = {
@@ -23,7 +25,10 @@ STUDENTS = {
 
 TOKENS = {"layers": 1, "dim": 16, "heads": 2}
 HEATMAPS = {
-    "hrnet_w32": {"input_size": (64, 32), "backbone": {"width": 4}},
+    "hrnet_w32": {
+        "input_size": (64, 32),
+        "backbone": HRNet(4, 4, StemNet(8, 1, 4), modules=(1, 1, 1), blocks=1),
+    },
     "tokenpose_stemnet": {
         "input_size": (32, 24),
         "backbone": {"width": 8, "blocks": 1, "block_width": 4},
@@ -107,21 +112,11 @@ def test_the_published_student_is_deployed_without_loss():
     )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("confidence", [False, True])
-def test_deployed_deeppose_predicts_the_same(confidence):
-    model = build_model("deeppose_resnet50", input_size=(64, 64), confidence=confidence)
-    assert_deployed_equals(with_recipe_weights(model))
-
-
-def test_hrnet_students_are_deployed_too():
-    model = build_model(
-        "distilpose_l",
-        input_size=(64, 48),
-        backbone={"width": 4},
-        transformer={"layers": 1},
-    )
-    assert_deployed_equals(with_recipe_weights(model))
+@pytest.mark.parametrize(
+    "name", ["deeppose_resnet50", "deeppose_resnet50_distilled", "distilpose_l"]
+)
+def test_other_backbones_and_heads_are_deployed_too(name):
+    assert_deployed_equals(with_recipe_weights(PoseModel(shrunken(MODELS[name]))))
 
 
 @pytest.mark.backend
@@ -135,16 +130,24 @@ def test_centered_norm_is_layer_norm_of_centered_tokens():
     )
 
 
-def test_a_deployed_graph_survives_cloning():
-    deployed = deploy(with_recipe_weights(small(layers=1)))
+@pytest.mark.parametrize("name", ["student", "simple_baseline_resnet50"])
+@pytest.mark.parametrize("batch_size", [None, 1])
+def test_a_deployed_graph_survives_saving_and_cloning(name, batch_size, tmp_path):
+    """A student adds constants and norms of ours, heatmaps are decoded by a layer."""
+    settings = HEATMAPS.get(name)
+    model = small(layers=1) if settings is None else build_model(name, **settings)
+    deployed = deploy(with_recipe_weights(model), batch_size)
+    deployed.save(tmp_path / "deployed.keras")
     clone = keras.models.clone_model(deployed)
     clone.set_weights(deployed.get_weights())
     images = pictures(1)
-    for key, expected in deployed(images).items():
-        np.testing.assert_array_equal(
-            keras.ops.convert_to_numpy(clone(images)[key]),
-            keras.ops.convert_to_numpy(expected),
-        )
+    for graph in (clone, keras.saving.load_model(tmp_path / "deployed.keras")):
+        assert graph.input.shape == (batch_size, 32, 24, 3)
+        for key, expected in deployed(images).items():
+            np.testing.assert_array_equal(
+                keras.ops.convert_to_numpy(graph(images)[key]),
+                keras.ops.convert_to_numpy(expected),
+            )
 
 
 def test_mixed_precision_does_not_reach_the_deployed_graph():

@@ -6,6 +6,7 @@ Each is a frozen set of sizes that builds its part of a graph when it is called.
 from distilpose_keras.models.backbones.cspnext import CSPNeXt
 from distilpose_keras.models.backbones.hourglass import Hourglass
 from distilpose_keras.models.backbones.hrnet import HRNet
+from distilpose_keras.models.backbones.hrnet_c import HRNetC
 from distilpose_keras.models.backbones.resnet import ResNet
 from distilpose_keras.models.backbones.stemnet import StemNet
 from distilpose_keras.models.backbones.vit import ViT
@@ -14,6 +15,7 @@ from distilpose_keras.models.backbones.vit import ViT
 BACKBONES = {
     "stemnet": StemNet,
     "hrnet": HRNet,
+    "hrnet_c": HRNetC,
     "resnet": ResNet,
     "cspnext": CSPNeXt,
     "vit": ViT,

@@ -1,5 +1,6 @@
 """Backbones: their convolutions against the published counts."""
 
+import functools
 import math
 
 import keras
@@ -9,6 +10,7 @@ from distilpose_keras.models.presets import MODELS
 from tests.models import reference
 
 
+@functools.cache  # full sizes take seconds; nothing is changed in them
 def build(name):
     """A backbone as a model, and its convolutions by name."""
     images = keras.Input((256, 192, 3))

@@ -52,16 +52,17 @@ def check_zip(path):
         )
 
 
-def check_keras(path, registered_name):
+def check_keras(path, *registered_names):
     """Read the configuration of a ``.keras`` file that can do no more than we wrote.
 
-    Keras builds what a configuration names. Here that can only be our model: no other
+    Keras builds what a configuration names. Here that can only be our models: no other
     class, no part that is code, no sizes that fill the memory, no weights that HDF5
     would fetch from another file.
 
     Args:
         path: the file.
-        registered_name: of the class, as Keras writes it: ``package>Class``.
+        *registered_names: of the classes that it may hold, as Keras writes them:
+            ``package>Class``.
 
     Returns:
         The configuration, a dict.
@@ -82,10 +83,10 @@ def check_keras(path, registered_name):
         except Exception as error:
             reason = " ".join(str(error).split())[:200]
             raise ValueError(f"not a readable .keras file: {path} ({reason})") from None
-    class_name = registered_name.partition(">")[2]
     found = config if isinstance(config, dict) else {}
     named = (found.get("registered_name"), found.get("class_name"))
-    if named != (registered_name, class_name) or set(found) - KERAS_CONFIG:
+    ours = [(name, name.partition(">")[2]) for name in registered_names]
+    if named not in ours or set(found) - KERAS_CONFIG:
         raise ValueError(
             f"expected a pose model saved by distilpose-keras: {path}. "
             f"Received: {str(found.get('class_name'))[:80]}"

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from distilpose_keras.formats.safety import check_keras, check_zip
+from distilpose_keras.safety import check_keras, check_zip
 
 NAME = "package>Model"
 CONFIG = {
