@@ -84,7 +84,6 @@ def test_a_student_of_heatmaps_that_is_asked_nothing_is_refused():
 @pytest.mark.parametrize(
     "student, teacher, message",
     [
-        ("hourglass_2stack", "hrnet_w32", "order of colours. Received: BGR"),
         ("vitpose_s", "simple_baseline_resnet50", "shape of heatmaps"),
     ],
 )
