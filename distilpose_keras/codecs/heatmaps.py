@@ -20,6 +20,7 @@ from distilpose_keras.keypoints import KeypointSchema
 BOX_SIGMAS = 3.0
 # Heatmap pixels: a centre that is a tie up to float32 rounding is rounded up.
 TIE_TOLERANCE = 1e-4
+MISSING = -1.0  # mmpose: x and y, in heatmap pixels, where a map has no positive value
 SIGMA = 2.0  # heatmap pixels, for maps of 64x48 (Xiao et al., 2018)
 
 
@@ -33,11 +34,14 @@ class HeatmapCodec(Codec):
         sigma: standard deviation of the targets' Gaussians, in heatmap pixels.
         dark: refine peaks by DARK, else move them a quarter pixel towards the higher
             neighbour, the published default.
+        missing: x and y, in heatmap pixels, of a keypoint whose map has no positive
+            value: 0 in code that goes back to HRNet's.
     """
 
     heatmap_size: tuple[int, int]
     sigma: float = SIGMA
     dark: bool = False
+    missing: float = MISSING
 
     outputs = ("heatmaps",)
 
@@ -55,11 +59,15 @@ class HeatmapCodec(Codec):
 
     def decode(self, outputs: Outputs) -> tuple[np.ndarray, np.ndarray]:
         """Return keypoints (N, K, 2) and the maxima (N, K)."""
-        return decode_heatmaps(outputs["heatmaps"], dark=self.dark)
+        return decode_heatmaps(
+            outputs["heatmaps"], dark=self.dark, missing=self.missing
+        )
 
     def graph_decode(self, outputs: Outputs) -> Outputs:
         """Return the tensors `keypoints` (B, K, 2) and `scores` (B, K, 1)."""
-        keypoints, scores = graph_decode_heatmaps(outputs["heatmaps"], dark=self.dark)
+        keypoints, scores = graph_decode_heatmaps(
+            outputs["heatmaps"], dark=self.dark, missing=self.missing
+        )
         return {"keypoints": keypoints, "scores": scores}
 
     def average_mirrored(
@@ -211,16 +219,17 @@ def graph_draw_gaussians(middles, peaks, weights, heatmap_size, sigma):
     return drawn * maps, weights
 
 
-def decode_heatmaps(heatmaps, *, dark=False):
+def decode_heatmaps(heatmaps, *, dark=False, missing=MISSING):
     """Return the peaks of heatmaps and their values, in NumPy.
 
     The peak is refined by DARK (Zhang et al., CVPR 2020), one Newton step on the
     logarithm of the smoothed heatmap, or moved a quarter pixel towards the higher
-    neighbour. A map without a positive value gives the point (-1, -1) of the map.
+    neighbour.
 
     Args:
         heatmaps: (N, K, H, W).
         dark: refine by DARK, else by a quarter pixel.
+        missing: x and y of a keypoint whose map has no positive value.
 
     Returns:
         keypoints (N, K, 2) float64, normalised, and scores (N, K), the maxima.
@@ -229,7 +238,7 @@ def decode_heatmaps(heatmaps, *, dark=False):
     count, joints, height, width = np.shape(heatmaps)
     points = np.stack([columns, rows], axis=1).astype(np.float64)
     offsets = (dark_offsets if dark else quarter_offsets)(maps, rows, columns)
-    points = np.where(scores[:, None] > 0, points + offsets, -1.0)
+    points = np.where(scores[:, None] > 0, points + offsets, missing)
     keypoints = points.reshape(count, joints, 2) / [width, height]
     return keypoints, scores.reshape(count, joints)
 
@@ -250,7 +259,7 @@ def find_peaks(heatmaps):
     return maps, rows, columns, maps[np.arange(len(maps)), rows, columns]
 
 
-def graph_decode_heatmaps(heatmaps, *, dark=False):
+def graph_decode_heatmaps(heatmaps, *, dark=False, missing=MISSING):
     """Return what `decode_heatmaps` does, as tensors.
 
     Only operations that TFLite has built in and ONNX in its standard domain.
@@ -258,6 +267,7 @@ def graph_decode_heatmaps(heatmaps, *, dark=False):
     Args:
         heatmaps: (B, K, H, W).
         dark: refine by DARK, else by a quarter pixel.
+        missing: x and y of a keypoint whose map has no positive value.
 
     Returns:
         keypoints (B, K, 2), normalised, and scores (B, K, 1).
@@ -267,7 +277,8 @@ def graph_decode_heatmaps(heatmaps, *, dark=False):
     offsets = (graph_dark_offsets if dark else graph_quarter_offsets)(
         heatmaps, rows, columns
     )
-    return normalised(rows, columns, offsets, scores, (width, height)), scores
+    size = (width, height)
+    return normalised(rows, columns, offsets, scores, size, missing), scores
 
 
 def graph_find_peaks(heatmaps):
@@ -284,15 +295,16 @@ def graph_find_peaks(heatmaps):
     return _one_hot(row, height), _one_hot(peaks - row * width, width), scores
 
 
-def normalised(rows, columns, offsets, scores, size):
+def normalised(rows, columns, offsets, scores, size, missing=MISSING):
     """Return normalised keypoints (B, K, 2) of refined peaks, as tensors.
 
     Args:
         rows: (B, K, H), 1 at the peak's row.
         columns: (B, K, W), 1 at the peak's column.
         offsets: (B, K, 2) from the peak, in pixels.
-        scores: (B, K, 1); where not positive, the point is (-1, -1) of the map.
+        scores: (B, K, 1).
         size: pixels (x, y) of the map that are 1.
+        missing: x and y in pixels, where a score is not positive.
     """
     points = ops.stack(
         [
@@ -302,7 +314,7 @@ def normalised(rows, columns, offsets, scores, size):
         axis=-1,
     )
     found = ops.cast(scores > 0, "float32")
-    points = found * (points + offsets + 1.0) - 1.0
+    points = found * (points + offsets - missing) + missing
     return points * (1 / np.asarray(size)).astype("float32")
 
 

@@ -70,7 +70,7 @@ class UdpHeatmapCodec(HeatmapCodec):
             maps, rows, columns
         )
         points = np.stack([columns, rows], axis=1) + offsets
-        points = np.where(scores[:, None] > 0, points, -1.0)
+        points = np.where(scores[:, None] > 0, points, self.missing)
         shape = outputs["heatmaps"].shape[:2]
         return points.reshape(*shape, 2) / self._last, scores.reshape(shape)
 
@@ -81,7 +81,7 @@ class UdpHeatmapCodec(HeatmapCodec):
         offsets = (graph_newton_offsets if self.dark else graph_quarter_offsets)(
             heatmaps, rows, columns
         )
-        keypoints = normalised(rows, columns, offsets, scores, self._last)
+        keypoints = normalised(rows, columns, offsets, scores, self._last, self.missing)
         return {"keypoints": keypoints, "scores": scores}
 
     def average_mirrored(

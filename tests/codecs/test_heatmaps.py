@@ -123,6 +123,17 @@ def test_a_heatmap_without_a_positive_value_has_no_keypoint():
     assert score[0, 0] == -1
 
 
+@pytest.mark.parametrize("missing", [-1.0, 0.0])
+def test_what_stands_for_no_keypoint_is_a_setting(missing):
+    heatmaps = -np.ones((1, 1, 64, 48), np.float32)
+    codec = HeatmapCodec((64, 48), missing=missing)
+    found, _ = codec.decode({"heatmaps": heatmaps})
+    in_graph = codec.graph_decode({"heatmaps": keras.ops.convert_to_tensor(heatmaps)})
+    for keypoints in (found, keras.ops.convert_to_numpy(in_graph["keypoints"])):
+        points = keypoints[0, 0] * (48, 64)
+        np.testing.assert_allclose(points, [missing, missing], atol=1e-6)
+
+
 def test_heatmaps_of_another_rank_are_refused():
     with pytest.raises(ValueError, match=r"\(N, K, H, W\)"):
         decode_heatmaps(np.zeros((17, 64, 48)))

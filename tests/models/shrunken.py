@@ -29,7 +29,7 @@ PARTS = {
     HRNetC: lambda part: HRNetC(BRANCHES, widths=(2, 4, 8, 16), channels=16),
     TokenTransformer: lambda part: replace(part, dim=16, layers=2, heads=2),
 }
-NUMBERS = {"hidden": 8, "filters": 8, "dim": 16, "attention_dim": 8}
+NUMBERS = {"hidden": 8, "filters": 8, "dim": 16, "attention_dim": 8, "stacks": 2}
 INPUT_SIZE = (64, 96)  # whole patches and whole maps of all backbones
 
 

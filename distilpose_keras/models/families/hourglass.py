@@ -53,7 +53,8 @@ class StackedHourglass(PoseConfig):
     def codec(self):
         """Heatmaps of a quarter of the input."""
         height, width = self.input_size
-        return HeatmapCodec((height // 4, width // 4), self.sigma, self.dark)
+        size = (height // 4, width // 4)
+        return HeatmapCodec(size, self.sigma, self.dark, missing=0.0)
 
     def build(self, images):
         """Return the heatmaps of the last stack, and those of all (B, S, K, h, w)."""

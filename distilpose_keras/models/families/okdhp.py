@@ -66,7 +66,8 @@ class OKDHP(PoseConfig):
     def codec(self):
         """Heatmaps of a quarter of the input."""
         height, width = self.input_size
-        return HeatmapCodec((height // 4, width // 4), self.sigma, self.dark)
+        size = (height // 4, width // 4)
+        return HeatmapCodec(size, self.sigma, self.dark, missing=0.0)
 
     def build(self, images):
         """Return the first branch's heatmaps, all (B, O, K, h, w), and the ensemble.

@@ -94,7 +94,11 @@ class ViTPose(PoseConfig):
         """Rename mmpretrain's keys; there, tokens get their own position alone."""
         if not any(key.startswith("backbone.layers.") for key in state):
             return state
-        state = {_repository_name(key): value for key, value in state.items()}
+        state = {
+            _repository_name(key): value
+            for key, value in state.items()
+            if not key.startswith("data_preprocessor.")  # normalisation, as ours
+        }
         if POSITIONS in state:
             code = np.asarray(state[POSITIONS])
             tokens = np.prod([n // self.backbone.stride for n in self.input_size])
