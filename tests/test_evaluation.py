@@ -136,6 +136,19 @@ def test_perfect_keypoints_score_one(people, oracle, flip):
     assert predictor._runtime.sizes == [4, 4, 2] if not flip else [4, 4, 4, 4, 2, 2]
 
 
+def test_persons_are_scored_by_the_rule_of_the_model(people, oracle, monkeypatch):
+    monkeypatch.setattr(Oracle, "metadata", {"person_score": "sum"})
+    seen = {}
+
+    def select(image_ids, keypoints, areas, person_scores, *args, **kwargs):
+        seen["scores"] = person_scores
+        return np.arange(len(image_ids))
+
+    monkeypatch.setattr(evaluation, "select_poses", select)
+    evaluate(oracle(), people)
+    np.testing.assert_allclose(seen["scores"], 1 + 0.8 + 0.8, rtol=1e-6)
+
+
 def test_perfect_heatmaps_score_nearly_one(people, oracle):
     assert evaluate(oracle(HeatmapCodec((32, 24))), people)["AP"] > 0.95
 
