@@ -5,6 +5,7 @@ Each is a frozen set of sizes that builds its part of a graph when it is called.
 
 from distilpose_keras.models.backbones.cspnext import CSPNeXt
 from distilpose_keras.models.backbones.hrnet import HRNet
+from distilpose_keras.models.backbones.pixels import Pixels
 from distilpose_keras.models.backbones.resnet import ResNet
 from distilpose_keras.models.backbones.stemnet import StemNet
 
@@ -14,4 +15,5 @@ BACKBONES = {
     "hrnet": HRNet,
     "resnet": ResNet,
     "cspnext": CSPNeXt,
+    "pixels": Pixels,
 }
