@@ -20,6 +20,12 @@ from tests.models.shrunken import different_models, one_of_each_family, shrunken
 from tests.models.small import with_recipe_weights
 
 DIFFERENT = different_models()
+FAMILIES = one_of_each_family()
+# Exporting takes seconds: two families at once, the others among the slow tests.
+EXPORTED = [
+    *FAMILIES[:2],
+    *(pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES[2:]),
+]
 FIRST = one_of_each_family()
 FLOAT = (("tflite", "float32"), ("onnx", "float32"))
 SMALLER = (("tflite", "float16"), ("tflite", "int8"), ("onnx", "int8"))
@@ -63,7 +69,7 @@ def test_outputs_are_what_the_codec_reads(name):
 
 
 @pytest.mark.backend
-@pytest.mark.parametrize("name", DIFFERENT)
+@pytest.mark.parametrize("name", FAMILIES)
 def test_a_step_on_labels_changes_the_weights(name):
     model = PoseModel(shrunken(MODELS[name]))
     trainer = PoseTrainer(model)
@@ -80,7 +86,7 @@ def test_a_step_on_labels_changes_the_weights(name):
 
 
 @pytest.mark.backend
-@pytest.mark.parametrize("name", DIFFERENT)
+@pytest.mark.parametrize("name", FAMILIES)
 def test_mixed_precision_keeps_what_is_decoded_in_float32(name):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
@@ -168,7 +174,7 @@ def test_float_files_predict_what_the_model_does(name, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", DIFFERENT)
+@pytest.mark.parametrize("name", FAMILIES)
 def test_smaller_files_are_written_or_refused_in_one_line(name, tmp_path):
     """Writing compares a file with its model: see `export.reproduce`."""
     # Weights as a training starts from: integers follow no attention that is all or

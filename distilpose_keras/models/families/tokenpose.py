@@ -73,16 +73,21 @@ class TokenPose(PoseConfig):
         keypoint_tokens, visual_tokens = tokens(
             self.backbone(images), self.transformer, self.num_keypoints, name=HEAD
         )
+        size = self.codec.heatmap_size
+        x = self.head(keypoint_tokens)
+        return {
+            "heatmaps": ops.reshape(x, (-1, self.num_keypoints, *size)),
+            "keypoint_tokens": keypoint_tokens[..., -self.transformer.dim :],
+            "visual_tokens": visual_tokens,
+        }
+
+    def head(self, keypoint_tokens):
+        """Map (B, K, D) tokens to (B, K, H W / 16) pixels of heatmaps."""
         height, width = self.codec.heatmap_size
         x = layer_norm(keypoint_tokens, f"{HEAD}-mlp_head-0")
         x = dense(x, self.hidden, f"{HEAD}-mlp_head-1")
         x = layer_norm(x, f"{HEAD}-mlp_head-2", dtype=OUTPUT_DTYPE)
-        x = dense(x, height * width, f"{HEAD}-mlp_head-3", dtype=OUTPUT_DTYPE)
-        return {
-            "heatmaps": ops.reshape(x, (-1, self.num_keypoints, height, width)),
-            "keypoint_tokens": keypoint_tokens,
-            "visual_tokens": visual_tokens,
-        }
+        return dense(x, height * width, f"{HEAD}-mlp_head-3", dtype=OUTPUT_DTYPE)
 
     def label_loss(self, model: Any):
         """Masked squared error to Gaussians."""
