@@ -12,6 +12,7 @@ import keras
 from distilpose_keras.codecs.heatmaps import HeatmapCodec
 from distilpose_keras.losses.distilpose import regression_loss
 from distilpose_keras.losses.heatmaps import heatmap_loss
+from distilpose_keras.types import Tensor
 
 
 class LabelLoss(Protocol):
@@ -46,7 +47,12 @@ class CoordinateLoss:
 
     terms = ("regression",)
 
-    def __call__(self, outputs, targets, sample_weight=None):
+    def __call__(
+        self,
+        outputs: dict[str, Tensor],
+        targets: dict[str, Tensor],
+        sample_weight: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Return the term `regression`."""
         loss = regression_loss(
             outputs["keypoints"],
@@ -56,7 +62,7 @@ class CoordinateLoss:
         )
         return {"regression": loss}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments: none."""
         return {}
 
@@ -71,11 +77,16 @@ class HeatmapLoss:
 
     terms = ("heatmap",)
 
-    def __init__(self, codec: HeatmapCodec):
+    def __init__(self, codec: HeatmapCodec) -> None:
         """Say how labels are drawn."""
         self.codec = codec
 
-    def __call__(self, outputs, targets, sample_weight=None):
+    def __call__(
+        self,
+        outputs: dict[str, Tensor],
+        targets: dict[str, Tensor],
+        sample_weight: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Return the term `heatmap`."""
         heatmaps, weights = self.codec.graph_encode(
             targets["keypoints"], targets["weights"]
@@ -85,12 +96,12 @@ class HeatmapLoss:
         )
         return {"heatmap": loss}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {"codec": keras.saving.serialize_keras_object(self.codec)}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "HeatmapLoss":
         """Make the loss that `get_config` describes."""
         return cls(keras.saving.deserialize_keras_object(config["codec"]))
 

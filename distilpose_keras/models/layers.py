@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from distilpose_keras.types import Tensor
+
 EPSILON = 1e-5  # PyTorch's default for batch-norm and layer-norm; Keras' is 1e-3
 BATCH_NORM_MOMENTUM = 0.9  # PyTorch counts the other way: 0.1
 # Published initialisation of token layers (TokenPose): truncated normal.
@@ -20,12 +22,12 @@ PACKAGE = "distilpose_keras"
 OUTPUT_DTYPE = "float32"
 
 
-def conv_initializer():
+def conv_initializer() -> keras.initializers.Initializer:
     """He et al. (2015), by fan-out as in the published ResNets."""
     return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
 
 
-def pad_for(x, kernel_size, strides):
+def pad_for(x: Tensor, kernel_size: int, strides: int) -> Tensor:
     """Pad both sides alike, as PyTorch does where Keras' "same" would not.
 
     Returns:
@@ -38,7 +40,16 @@ def pad_for(x, kernel_size, strides):
     return layers.ZeroPadding2D(kernel_size // 2)(x), "valid"
 
 
-def conv_bn(x, filters, kernel_size, *, name, norm_name, strides=1, relu=True):
+def conv_bn(
+    x: Tensor,
+    filters: int,
+    kernel_size: int,
+    *,
+    name: str,
+    norm_name: str,
+    strides: int = 1,
+    relu: bool = True,
+) -> Tensor:
     """Convolution without bias, batch-norm, and a ReLU unless told otherwise."""
     x, padding = pad_for(x, kernel_size, strides)
     x = layers.Conv2D(
@@ -54,19 +65,21 @@ def conv_bn(x, filters, kernel_size, *, name, norm_name, strides=1, relu=True):
     return ops.relu(x) if relu else x
 
 
-def batch_norm(x, name):
+def batch_norm(x: Tensor, name: str) -> Tensor:
     """Batch-norm with PyTorch's constants."""
     return layers.BatchNormalization(
         momentum=BATCH_NORM_MOMENTUM, epsilon=EPSILON, name=name
     )(x)
 
 
-def layer_norm(x, name, dtype=None):
+def layer_norm(x: Tensor, name: str, dtype: str | None = None) -> Tensor:
     """Layer-norm over channels with PyTorch's epsilon."""
     return layers.LayerNormalization(epsilon=EPSILON, name=name, dtype=dtype)(x)
 
 
-def dense(x, units, name, *, use_bias=True, dtype=None):
+def dense(
+    x: Tensor, units: int, name: str, *, use_bias: bool = True, dtype: str | None = None
+) -> Tensor:
     """A linear map of the last axis, initialised as the published token layers."""
     return layers.Dense(
         units,
@@ -77,12 +90,12 @@ def dense(x, units, name, *, use_bias=True, dtype=None):
     )(x)
 
 
-def gelu(x):
+def gelu(x: Tensor) -> Tensor:
     """Exact GELU by erf: TensorFlow's own is traced to Erfc, which ONNX has not."""
     return 0.5 * x * (1.0 + ops.erf(x * float(np.sqrt(0.5))))
 
 
-def sine_position_code(rows, columns, dim):
+def sine_position_code(rows: int, columns: int, dim: int) -> np.ndarray:
     """Fixed 2D sine code of a grid of tokens (TokenPose, after DETR).
 
     The first half of the channels encodes y, the second x; each as interleaved sine
@@ -207,21 +220,23 @@ class PrependConstant(layers.Layer):
         return {**super().get_config(), "value": self._value.tolist()}
 
 
-def split_heads(x, heads):
+def split_heads(x: Tensor, heads: int) -> Tensor:
     """(B, N, heads * d) -> (B, heads, N, d)."""
     batch, count, dim = x.shape
     x = ops.reshape(x, (batch or -1, count, heads, dim // heads))
     return ops.transpose(x, (0, 2, 1, 3))
 
 
-def merge_heads(x):
+def merge_heads(x: Tensor) -> Tensor:
     """(B, heads, N, d) -> (B, N, heads * d)."""
     batch, heads, count, dim = x.shape
     x = ops.transpose(x, (0, 2, 1, 3))
     return ops.reshape(x, (batch or -1, count, heads * dim))
 
 
-def attend(queries, keys, values, heads, *, name):
+def attend(
+    queries: Tensor, keys: Tensor, values: Tensor, heads: int, *, name: str
+) -> Tensor:
     """Multi-head attention of projected tokens; queries are already scaled.
 
     Args:
@@ -240,7 +255,9 @@ def attend(queries, keys, values, heads, *, name):
     return merge_heads(ops.matmul(maps, split_heads(values, heads)))
 
 
-def transformer_layer(tokens, heads, mlp_ratio, *, name):
+def transformer_layer(
+    tokens: Tensor, heads: int, mlp_ratio: int, *, name: str
+) -> Tensor:
     """One pre-norm layer: attention, then an MLP, each added to its input.
 
     Args:
@@ -263,7 +280,9 @@ def transformer_layer(tokens, heads, mlp_ratio, *, name):
     return tokens + dense(x, dim, f"{mlp}-fn-net-3")
 
 
-def heatmap_layer(x, num_keypoints, *, name="keypoint_head-final_layer"):
+def heatmap_layer(
+    x: Tensor, num_keypoints: int, *, name: str = "keypoint_head-final_layer"
+) -> Tensor:
     """Map (B, H, W, C) features to heatmaps (B, K, H, W) by a 1x1 convolution."""
     x = layers.Conv2D(
         num_keypoints,
@@ -275,12 +294,12 @@ def heatmap_layer(x, num_keypoints, *, name="keypoint_head-final_layer"):
     return ops.transpose(x, (0, 3, 1, 2))
 
 
-def scores_and_sigmas(x):
+def scores_and_sigmas(x: Tensor) -> dict[str, Tensor]:
     """Split raw (B, K, 3 + S) outputs: scores raw, sigmas (B, K, 2) positive."""
     return {"scores": x[..., 2:3], "sigmas": positive_sigmas(x[..., 3:])}
 
 
-def positive_sigmas(raw):
+def positive_sigmas(raw: Tensor) -> Tensor:
     """(B, K, 2) standard deviations of raw (B, K, 1 or 2)."""
     sigmas = ops.softplus(raw)
     return ops.concatenate([sigmas, sigmas], -1) if raw.shape[-1] == 1 else sigmas

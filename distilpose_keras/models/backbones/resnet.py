@@ -7,6 +7,7 @@ from keras import layers
 
 from distilpose_keras.models.backbones.blocks import bottleneck
 from distilpose_keras.models.layers import conv_bn
+from distilpose_keras.types import Tensor
 
 BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 
@@ -34,7 +35,7 @@ class ResNet:
                 f"Received: {self.depth!r}"
             )
 
-    def __call__(self, images):
+    def __call__(self, images: Tensor) -> Tensor:
         """Map (B, H, W, 3) to (B, H / 32, W / 32, 32 * width)."""
         x = conv_bn(
             images,

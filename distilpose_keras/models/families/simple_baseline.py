@@ -8,7 +8,7 @@ COCO val, ResNet-101 with 53.0 M, 12.4 and 71.4, ResNet-152 with 68.6 M, 15.7 an
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import layers, ops
@@ -19,6 +19,10 @@ from distilpose_keras.models.backbones import HRNet, ResNet, StemNet
 from distilpose_keras.models.config import PoseConfig
 from distilpose_keras.models.figures import Figures
 from distilpose_keras.models.layers import batch_norm, heatmap_layer
+from distilpose_keras.types import Tensor
+
+if TYPE_CHECKING:
+    from distilpose_keras.losses.labels import LabelLoss
 
 
 @dataclass(frozen=True)
@@ -44,25 +48,25 @@ class SimpleBaseline(PoseConfig):
         self._check_input_size(self.backbone.divisor, self.backbone.divisor)
 
     @property
-    def codec(self):
+    def codec(self) -> HeatmapCodec:
         """Heatmaps of the size that the deconvolutions reach."""
         factor = 2**self.deconvolutions
         height, width = (factor * n // self.backbone.stride for n in self.input_size)
         return HeatmapCodec((height, width), self.sigma, self.dark)
 
-    def build(self, images):
+    def build(self, images: Tensor) -> dict[str, Tensor]:
         """Return heatmaps."""
         x = self.backbone(images)
         for i in range(self.deconvolutions):
             x = deconvolution(x, self.filters, i)
         return {"heatmaps": heatmap_layer(x, self.num_keypoints)}
 
-    def label_loss(self, model: Any):
+    def label_loss(self, model: Any) -> "LabelLoss":
         """Masked squared error to Gaussians."""
         return HeatmapLoss(self.codec)
 
 
-def deconvolution(x, filters, index):
+def deconvolution(x: Tensor, filters: int, index: int) -> Tensor:
     """Double the size of (B, H, W, C) features."""
     name = "keypoint_head-deconv_layers"
     x = layers.Conv2DTranspose(
