@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from distilpose_keras.codecs.codec import Codec, Outputs
 from distilpose_keras.codecs.dark import dark_offsets
 from distilpose_keras.codecs.dark_graph import graph_dark_offsets
 from distilpose_keras.keypoints import KeypointSchema
+from distilpose_keras.types import Size, Tensor
 
 # A Gaussian of a target ends at this many standard deviations to each side.
 BOX_SIGMAS = 3.0
@@ -44,11 +46,13 @@ class HeatmapCodec(Codec):
         """Take sizes as JSON has them, too."""
         object.__setattr__(self, "heatmap_size", tuple(self.heatmap_size))
 
-    def encode(self, keypoints, weights):
+    def encode(
+        self, keypoints: ArrayLike, weights: ArrayLike
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return `encode_heatmaps` of normalised keypoints, in NumPy."""
         return encode_heatmaps(keypoints, weights, self.heatmap_size, self.sigma)
 
-    def graph_encode(self, keypoints, weights):
+    def graph_encode(self, keypoints: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Return `graph_encode_heatmaps` of normalised keypoints, as tensors."""
         return graph_encode_heatmaps(keypoints, weights, self.heatmap_size, self.sigma)
 
@@ -68,12 +72,12 @@ class HeatmapCodec(Codec):
         other = flip_heatmaps(mirrored["heatmaps"], schema)
         return {"heatmaps": (outputs["heatmaps"] + other) / 2}
 
-    def heatmaps(self, outputs: Outputs):
+    def heatmaps(self, outputs: Outputs) -> Tensor:
         """Return the maps."""
         return outputs["heatmaps"]
 
 
-def with_dark(codec, dark):
+def with_dark(codec: Codec, dark: bool | None) -> Codec:
     """Return a codec that refines peaks by DARK, or does not; None changes nothing.
 
     Raises:
@@ -89,7 +93,9 @@ def with_dark(codec, dark):
     return replace(codec, dark=dark)
 
 
-def encode_heatmaps(keypoints, weights, heatmap_size, sigma=SIGMA):
+def encode_heatmaps(
+    keypoints: ArrayLike, weights: ArrayLike, heatmap_size: Size, sigma: float = SIGMA
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw a Gaussian around each labelled keypoint, in NumPy.
 
     The peak lies on the nearest heatmap pixel and has the value 1; the Gaussian ends
@@ -126,7 +132,9 @@ def encode_heatmaps(keypoints, weights, heatmap_size, sigma=SIGMA):
     return heatmaps.astype(np.float32), weights.astype(np.float32)
 
 
-def graph_encode_heatmaps(keypoints, weights, heatmap_size, sigma=SIGMA):
+def graph_encode_heatmaps(
+    keypoints: Tensor, weights: Tensor, heatmap_size: Size, sigma: float = SIGMA
+) -> tuple[Tensor, Tensor]:
     """Return what `encode_heatmaps` does, as tensors.
 
     Args:
@@ -155,7 +163,9 @@ def graph_encode_heatmaps(keypoints, weights, heatmap_size, sigma=SIGMA):
     return drawn * maps, weights
 
 
-def decode_heatmaps(heatmaps, *, dark=False):
+def decode_heatmaps(
+    heatmaps: ArrayLike, *, dark: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the peaks of heatmaps and their values, in NumPy.
 
     The peak is refined by DARK (Zhang et al., CVPR 2020), one Newton step on the
@@ -184,7 +194,9 @@ def decode_heatmaps(heatmaps, *, dark=False):
     return keypoints, scores.reshape(count, joints)
 
 
-def graph_decode_heatmaps(heatmaps, *, dark=False):
+def graph_decode_heatmaps(
+    heatmaps: Tensor, *, dark: bool = False
+) -> tuple[Tensor, Tensor]:
     """Return what `decode_heatmaps` does, as tensors.
 
     Only operations that TFLite has built in and ONNX in its standard domain.
@@ -254,7 +266,9 @@ def _graph_quarter_offsets(heatmaps, rows, columns):
     return 0.25 * ops.sign(ops.stack(steps, axis=-1)) * inner[..., None]
 
 
-def flip_heatmaps(heatmaps, schema, shift=True):
+def flip_heatmaps(
+    heatmaps: ArrayLike, schema: KeypointSchema, shift: bool = True
+) -> np.ndarray:
     """Mirror (..., K, H, W) heatmaps and exchange left and right.
 
     Args:

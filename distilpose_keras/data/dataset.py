@@ -2,6 +2,8 @@
 
 import math
 import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import keras
@@ -13,6 +15,10 @@ from distilpose_keras.data.images import ImageError
 from distilpose_keras.data.samples import SampleLoader
 from distilpose_keras.data.transforms import Augmentation
 from distilpose_keras.pixels import IMAGE_MEAN, IMAGE_STD
+from distilpose_keras.types import Size
+
+if TYPE_CHECKING:
+    from distilpose_keras.data.people_index import PeopleIndex
 
 CACHE_BYTES = 256 << 20  # decoded pictures held by all workers together, at most
 AHEAD = 256  # people prepared ahead of use, at least two batches
@@ -81,19 +87,19 @@ class PoseDataset(keras.utils.PyDataset):
 
     def __init__(
         self,
-        people,
+        people: "PeopleIndex",
         *,
-        batch_size,
-        input_size=(256, 192),
-        augmentation=Augmentation(),  # noqa: B008 (immutable)
-        shuffle=True,
-        seed=0,
-        image_dtype="float32",
-        skip_bad_images=False,
-        appearance=None,
-        drop_last=False,
-        workers=1,
-    ):
+        batch_size: int,
+        input_size: Size = (256, 192),
+        augmentation: Augmentation | None = Augmentation(),  # noqa: B008 (immutable)
+        shuffle: bool = True,
+        seed: int = 0,
+        image_dtype: str = "float32",
+        skip_bad_images: bool = False,
+        appearance: Callable[[np.ndarray, Any], np.ndarray] | None = None,
+        drop_last: bool = False,
+        workers: int = 1,
+    ) -> None:
         """Prepare the first epoch; nothing is read yet."""
         # Keras sees one worker: its own pool would not know the epoch.
         super().__init__(workers=1, use_multiprocessing=False)
@@ -138,17 +144,17 @@ class PoseDataset(keras.utils.PyDataset):
         self._last = -1
         self._pending = {}
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Return the number of batches in an epoch."""
         batches = len(self.people) / self.batch_size
         return math.floor(batches) if self._drop_last else math.ceil(batches)
 
     @property
-    def epoch(self):
+    def epoch(self) -> int:
         """Number of the epoch that batches are of."""
         return self._epoch
 
-    def set_epoch(self, epoch):
+    def set_epoch(self, epoch: int) -> None:
         """Make the batches of this epoch the next ones, as after a resumed training."""
         with self._lock:
             self._asked.clear()
@@ -156,11 +162,11 @@ class PoseDataset(keras.utils.PyDataset):
                 self._epoch = epoch
                 self._forget()
 
-    def on_epoch_begin(self):
+    def on_epoch_begin(self) -> None:
         """Note that batches are being used, not looked at (called by Keras)."""
         self._running = True
 
-    def on_epoch_end(self):
+    def on_epoch_end(self) -> None:
         """Go to the next epoch if all batches of this one were used.
 
         Keras also calls this before the first epoch, and JAX and PyTorch after one
@@ -173,7 +179,7 @@ class PoseDataset(keras.utils.PyDataset):
                 self._epoch += 1
                 self._forget()
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return the batch at a position of the current epoch.
 
         Raises:
@@ -193,7 +199,7 @@ class PoseDataset(keras.utils.PyDataset):
             self.failure = error
             raise
 
-    def close(self):
+    def close(self) -> None:
         """End the worker processes; they start again if another batch is asked for."""
         with self._lock:
             self._forget()

@@ -5,6 +5,9 @@ import struct
 import cv2
 import numpy as np
 import simplejpeg
+from numpy.typing import ArrayLike
+
+from distilpose_keras.types import FilePath, Size
 
 # More than any camera takes; decoded it is 0.8 GB. OpenCV's own limit is four times it.
 MAX_PIXELS = 1 << 28
@@ -21,7 +24,7 @@ class SizeError(ImageError):
     """A picture is not of the size that its annotations say."""
 
 
-def read_image(path, size=None):
+def read_image(path: FilePath, size: ArrayLike | None = None) -> np.ndarray:
     """Read a picture, upright as its EXIF orientation says.
 
     Args:
@@ -121,7 +124,7 @@ def _has_whole_chunks(data):
     return False
 
 
-def read_size(path):
+def read_size(path: FilePath) -> tuple[Size, int]:
     """Return the (height, width) of a picture as it is stored, and its orientation.
 
     Raises:
@@ -217,7 +220,7 @@ def _decode_any(data, path):
     return image
 
 
-def exif_orientation(data):
+def exif_orientation(data: bytes) -> int:
     """Return the EXIF orientation (1 to 8) of JPEG bytes; 1 if there is none."""
     for segment in _application_segments(data):
         if segment[:6] == b"Exif\0\0":

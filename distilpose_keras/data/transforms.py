@@ -5,10 +5,18 @@ rotation in degrees and a flip; all augmentation happens on these four. One 2x3 
 matrix made from them then moves pixels and points alike.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
+
+from distilpose_keras.types import Size
+
+if TYPE_CHECKING:
+    from distilpose_keras.keypoints import KeypointSchema
 
 PIXEL_STD = 200.0  # unit of `scale`, from the MPII annotation; kept for parity
 PADDING = 1.25  # a crop shows this much more than the box
@@ -17,7 +25,9 @@ HALF_BODY_PADDING = 1.5
 UPPER_BODY_PROBABILITY = 0.6915
 
 
-def box_to_center_scale(boxes_xywh, *, input_size=(256, 192), padding=PADDING):
+def box_to_center_scale(
+    boxes_xywh: ArrayLike, *, input_size: Size = (256, 192), padding: float = PADDING
+) -> tuple[np.ndarray, np.ndarray]:
     """Return center and scale of the crop that shows a box.
 
     The box is widened or heightened about its center to the aspect ratio of the crop
@@ -47,7 +57,14 @@ def _fit_aspect(extents, input_size):
     return np.stack([width, width / aspect], axis=-1)
 
 
-def affine_matrix(center, scale, rotation=0.0, *, output_size, flip=False):
+def affine_matrix(
+    center: np.ndarray,
+    scale: np.ndarray,
+    rotation: float = 0.0,
+    *,
+    output_size: Size,
+    flip: bool = False,
+) -> np.ndarray:
     """Return the matrix that moves source pixels to crop pixels.
 
     ``center`` comes to the middle of the crop; the crop's width shows ``200 *
@@ -82,7 +99,9 @@ def affine_matrix(center, scale, rotation=0.0, *, output_size, flip=False):
     return matrix
 
 
-def crop_to_image(keypoints, centers, scales):
+def crop_to_image(
+    keypoints: ArrayLike, centers: ArrayLike, scales: ArrayLike
+) -> np.ndarray:
     """Return keypoints in pixels of the source image.
 
     Args:
@@ -98,7 +117,7 @@ def crop_to_image(keypoints, centers, scales):
     return np.asarray(keypoints, np.float64) * extents + corners
 
 
-def warp(image, matrix, output_size):
+def warp(image: np.ndarray, matrix: np.ndarray, output_size: Size) -> np.ndarray:
     """Cut a crop out of an image, bilinearly; what lies outside the image is black.
 
     Args:
@@ -113,7 +132,7 @@ def warp(image, matrix, output_size):
     return cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR)
 
 
-def transform_points(points, matrix):
+def transform_points(points: ArrayLike, matrix: np.ndarray) -> np.ndarray:
     """Move (..., 2) points (x, y) by a (2, 3) affine matrix."""
     return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
 
@@ -146,7 +165,7 @@ class Augmentation:
     jitter_probability: float = 0.3
 
     @classmethod
-    def none(cls):
+    def none(cls) -> "Augmentation":
         """Return the augmentation that leaves every crop as its box says."""
         return cls(
             flip_probability=0.0,
@@ -157,7 +176,9 @@ class Augmentation:
         )
 
 
-def half_body_center_scale(keypoints, selected, *, input_size=(256, 192)):
+def half_body_center_scale(
+    keypoints: ArrayLike, selected: Iterable[int], *, input_size: Size = (256, 192)
+) -> tuple[np.ndarray, np.ndarray]:
     """Return center and scale of a crop around some of a person's joints.
 
     Args:
@@ -175,7 +196,9 @@ def half_body_center_scale(keypoints, selected, *, input_size=(256, 192)):
     return points.mean(axis=0), scale
 
 
-def choose_half_body(visibility, schema, prefer_upper):
+def choose_half_body(
+    visibility: np.ndarray, schema: "KeypointSchema", prefer_upper: bool
+) -> list[int] | None:
     """Return the labelled joints of one half of the body, or None if there are too few.
 
     The preferred half is taken if it has more than two labelled joints, then the other
@@ -191,17 +214,17 @@ def choose_half_body(visibility, schema, prefer_upper):
 
 
 def augment_pose(
-    rng,
-    center,
-    scale,
-    keypoints,
-    visibility,
-    box_xywh,
-    schema,
-    augmentation,
+    rng: np.random.Generator,
+    center: np.ndarray,
+    scale: np.ndarray,
+    keypoints: np.ndarray,
+    visibility: np.ndarray,
+    box_xywh: np.ndarray,
+    schema: "KeypointSchema",
+    augmentation: Augmentation,
     *,
-    input_size=(256, 192),
-):
+    input_size: Size = (256, 192),
+) -> tuple[np.ndarray, np.ndarray, float, bool]:
     """Draw the crop of one training sample.
 
     The same number of values is drawn whatever the probabilities are, so that one
