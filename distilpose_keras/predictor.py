@@ -1,13 +1,19 @@
 """PosePredictor: keypoints in pixels from an image and person boxes."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from distilpose_keras.codecs.heatmaps import with_dark
 from distilpose_keras.crops import crop_people
 from distilpose_keras.data.transforms import box_to_center_scale, crop_to_image
 from distilpose_keras.formats.runtimes import open_runtime
+from distilpose_keras.types import FilePath
+
+if TYPE_CHECKING:
+    from distilpose_keras.models.model import PoseModel
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class PoseResult:
     keypoints: np.ndarray
     scores: np.ndarray
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Return the number of people, N."""
         return len(self.keypoints)
 
@@ -44,7 +50,14 @@ class PosePredictor:
         codec: how the model's outputs are decoded.
     """
 
-    def __init__(self, model, *, batch_size=32, num_threads=None, dark=None):
+    def __init__(
+        self,
+        model: "PoseModel | FilePath",
+        *,
+        batch_size: int = 32,
+        num_threads: int | None = None,
+        dark: bool | None = None,
+    ) -> None:
         """Open a model.
 
         Args:
@@ -69,7 +82,9 @@ class PosePredictor:
         self._has_confidence = self.metadata.get("confidence", True)
         self.codec = with_dark(self._runtime.codec, dark)
 
-    def predict(self, image, boxes_xywh, *, flip=False):
+    def predict(
+        self, image: ArrayLike, boxes_xywh: ArrayLike, *, flip: bool = False
+    ) -> PoseResult:
         """Find the keypoints of the people in an image.
 
         Args:
@@ -101,7 +116,14 @@ class PosePredictor:
             )
         return PoseResult(keypoints, scores)
 
-    def predict_people(self, crops, centers, scales, *, flip=False):
+    def predict_people(
+        self,
+        crops: np.ndarray,
+        centers: np.ndarray,
+        scales: np.ndarray,
+        *,
+        flip: bool = False,
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Find keypoints in crops and map them to their images.
 
         Args:
@@ -116,7 +138,9 @@ class PosePredictor:
         keypoints, scores = self.predict_crops(crops, flip=flip)
         return crop_to_image(keypoints, centers, scales), scores
 
-    def predict_crops(self, crops, *, flip=False):
+    def predict_crops(
+        self, crops: np.ndarray, *, flip: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Find keypoints in crops.
 
         Args:
@@ -134,7 +158,9 @@ class PosePredictor:
         keypoints, scores = self.codec.decode(self.predict_outputs(crops, flip=flip))
         return keypoints, scores if self._has_confidence else np.ones_like(scores)
 
-    def predict_outputs(self, crops, *, flip=False):
+    def predict_outputs(
+        self, crops: np.ndarray, *, flip: bool = False
+    ) -> dict[str, np.ndarray]:
         """Return what `codec` decodes, such as heatmaps.
 
         Args:

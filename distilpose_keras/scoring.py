@@ -1,11 +1,17 @@
 """Scoring: person scores and COCO AP."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from distilpose_keras.data.truth import truth_document
 from distilpose_keras.scorers import coco_figures, paused_collector
+from distilpose_keras.types import Json
+
+if TYPE_CHECKING:
+    from distilpose_keras.data.people_index import PeopleIndex
 
 KEYPOINT_SCORE_THRESHOLD = 0.2  # a keypoint below it says nothing about the person
 
@@ -15,7 +21,12 @@ MAX_POSES = 20  # of an image, the best: what COCO's keypoint evaluation reads
 FIGURES = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
 
 
-def rescore(keypoint_scores, box_scores, *, threshold=KEYPOINT_SCORE_THRESHOLD):
+def rescore(
+    keypoint_scores: ArrayLike,
+    box_scores: ArrayLike,
+    *,
+    threshold: float = KEYPOINT_SCORE_THRESHOLD,
+) -> np.ndarray:
     """Score persons: box score times the mean of the confident keypoints' scores.
 
     Args:
@@ -48,7 +59,7 @@ class GroundTruth:
 
 
 @paused_collector()
-def read_ground_truth(people):
+def read_ground_truth(people: "PeopleIndex") -> tuple[GroundTruth, bool]:
     """Read the annotations behind a `PeopleIndex` for `score_coco`.
 
     All people of the file count, also those that the index left out for their boxes,
@@ -67,7 +78,15 @@ def read_ground_truth(people):
 
 
 @paused_collector()
-def score_coco(ground_truth, image_ids, keypoints, scores, sigmas, *, images=None):
+def score_coco(
+    ground_truth: GroundTruth,
+    image_ids: ArrayLike,
+    keypoints: ArrayLike,
+    scores: ArrayLike,
+    sigmas: ArrayLike,
+    *,
+    images: ArrayLike | None = None,
+) -> dict[str, float]:
     """Score poses against ground truth as COCO does.
 
     Args:
@@ -151,7 +170,12 @@ def _dataset(people, numbers):
     }
 
 
-def pose_results(keypoints, keypoint_scores, boxes_xywh, box_scores):
+def pose_results(
+    keypoints: np.ndarray,
+    keypoint_scores: np.ndarray,
+    boxes_xywh: np.ndarray,
+    box_scores: np.ndarray,
+) -> list[Json]:
     """Describe poses in COCO's result format.
 
     Args:

@@ -8,10 +8,15 @@ Reading it builds nothing of what the file computes.
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from distilpose_keras.files import write_json
 from distilpose_keras.formats.names import ENTRY, FORMAT
 from distilpose_keras.keypoints import KeypointSchema
+from distilpose_keras.types import FilePath, Json
+
+if TYPE_CHECKING:
+    from distilpose_keras.models.model import PoseModel
 
 REQUIRED = (
     "model",
@@ -33,7 +38,7 @@ OUTPUTS = {
 }
 
 
-def describe(model, *, runtime, precision):
+def describe(model: "PoseModel", *, runtime: str, precision: str) -> Json:
     """Describe the exported file of a model as a JSON-ready dict.
 
     Args:
@@ -66,7 +71,7 @@ def embed_onnx(proto, document):
     proto.metadata_props.add(key=ENTRY, value=json.dumps(document))
 
 
-def sidecar_path(path):
+def sidecar_path(path: FilePath) -> Path:
     """Return the path of the JSON beside an exported file: ``NAME.tflite.json``."""
     path = Path(path)
     return path.with_name(path.name + ".json")
@@ -77,7 +82,7 @@ def write_sidecar(path, document):
     write_json(sidecar_path(path), document)
 
 
-def read_metadata(path):
+def read_metadata(path: FilePath) -> Json:
     """Read the metadata embedded in an exported ``.tflite`` or ``.onnx`` file.
 
     Args:

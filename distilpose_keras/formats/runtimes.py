@@ -8,16 +8,23 @@ dict of the float32 arrays that the codec decodes. Exported files have decoded a
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from distilpose_keras.codecs.coordinates import CoordinateCodec
 from distilpose_keras.keypoints import KeypointSchema
+from distilpose_keras.types import FilePath
+
+if TYPE_CHECKING:
+    from distilpose_keras.models.model import PoseModel
 
 SUFFIXES = (".keras", ".tflite", ".onnx")
 
 
-def open_runtime(model, *, num_threads=None):
+def open_runtime(
+    model: "PoseModel | FilePath", *, num_threads: int | None = None
+) -> "KerasRuntime | TFLiteRuntime | ONNXRuntime":
     """Open a model for inference.
 
     Args:
@@ -54,7 +61,7 @@ class KerasRuntime:
 
     name = "keras"
 
-    def __init__(self, model):
+    def __init__(self, model: "PoseModel") -> None:
         """Wrap ``model`` with the normalisation that a raw model leaves to others."""
         import keras
 
@@ -72,7 +79,7 @@ class KerasRuntime:
             images, {name: outputs[name] for name in self.codec.outputs}
         )
 
-    def run(self, crops):
+    def run(self, crops: np.ndarray) -> dict[str, np.ndarray]:
         """Return the outputs for uint8 crops (N, H, W, 3)."""
         count = len(crops)
         # Padded to a power of two: each new batch size would be compiled anew.
@@ -93,7 +100,7 @@ class TFLiteRuntime:
     name = "tflite"
     codec = CoordinateCodec()
 
-    def __init__(self, path, *, num_threads=None):
+    def __init__(self, path: FilePath, *, num_threads: int | None = None) -> None:
         """Load ``path``; see `open_runtime`."""
         from ai_edge_litert.interpreter import Interpreter
 
@@ -111,7 +118,7 @@ class TFLiteRuntime:
         # All 256 pixel values in the type and scale that the file wants.
         self._pixels = _quantize(np.arange(256, dtype=np.float32), self._input)
 
-    def run(self, crops):
+    def run(self, crops: np.ndarray) -> dict[str, np.ndarray]:
         """Return the outputs for uint8 crops (N, H, W, 3)."""
         found = {name: [] for name in self._outputs}
         for crop in crops:
@@ -134,7 +141,7 @@ class ONNXRuntime:
     name = "onnx"
     codec = CoordinateCodec()
 
-    def __init__(self, path, *, num_threads=None):
+    def __init__(self, path: FilePath, *, num_threads: int | None = None) -> None:
         """Load ``path``; see `open_runtime`."""
         import onnxruntime
 
@@ -152,7 +159,7 @@ class ONNXRuntime:
         self._input = self._session.get_inputs()[0].name
         self._outputs = [output.name for output in self._session.get_outputs()]
 
-    def run(self, crops):
+    def run(self, crops: np.ndarray) -> dict[str, np.ndarray]:
         """Return the outputs for uint8 crops (N, H, W, 3)."""
         values = self._session.run(
             self._outputs, {self._input: crops.astype(np.float32)}
