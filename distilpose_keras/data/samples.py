@@ -85,7 +85,7 @@ class ImageCache:
 
         Args:
             path: the file.
-            reduction: 1, 2, 4 or 8, as for `read_reduced_image`.
+            reduction: 1, 2, 4 or 8, see `read_reduced_image`.
             keep: hold the picture for another person.
             size: (height, width) it must have.
         """

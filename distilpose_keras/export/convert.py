@@ -42,7 +42,7 @@ def float_tflite(model: "PoseModel", *, for_integers: bool = False) -> bytes:
 
     Args:
         model: a `PoseModel`, on any backend.
-        for_integers: as of `deploy`.
+        for_integers: see `deploy`.
 
     Returns:
         bytes of the file, from `image` to `keypoints` and `scores`; no metadata.

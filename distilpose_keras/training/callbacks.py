@@ -29,7 +29,7 @@ class StopOnNonFiniteLoss(keras.callbacks.Callback):
     """
 
     def __init__(self, checkpoint_folder: FilePath | None = None) -> None:
-        """See the class."""
+        """Count epochs from the first."""
         super().__init__()
         self.checkpoint_folder = checkpoint_folder
         self.epoch = 0
@@ -96,7 +96,7 @@ class TrainingCheckpoint(keras.callbacks.Callback):
         stop_on_non_finite: StopOnNonFiniteLoss,
         remembered: Sequence[Any] = (),
     ) -> None:
-        """See the class."""
+        """Go on counting steps where the training starts from."""
         super().__init__()
         self.folder = folder
         self.every_steps = every_steps
@@ -148,7 +148,7 @@ class BestModel(keras.callbacks.Callback):
     """
 
     def __init__(self, path: FilePath, pose_model: keras.Model, monitor: str) -> None:
-        """See the class."""
+        """Know no best value yet."""
         super().__init__()
         self.path = path
         self.pose_model = pose_model
@@ -185,7 +185,7 @@ class AveragesBegin(keras.callbacks.Callback):
     """
 
     def __init__(self) -> None:
-        """See the class."""
+        """Show nothing yet."""
         super().__init__()
         self.block = None
 
@@ -219,7 +219,7 @@ class AveragesEnd(keras.callbacks.Callback):
     """
 
     def __init__(self, begin: AveragesBegin) -> None:
-        """See the class."""
+        """Know whose block to end."""
         super().__init__()
         self.begin = begin
 
@@ -242,7 +242,7 @@ class StartEpoch(keras.callbacks.Callback):
         dataset: keras.utils.PyDataset,
         metric_values: list[np.ndarray] | None = None,
     ) -> None:
-        """See the class."""
+        """Wait for the first epoch."""
         super().__init__()
         self.dataset = dataset
         self.metric_values = metric_values

@@ -23,7 +23,7 @@ class OnLocalCopy(keras.callbacks.Callback):
     def __init__(
         self, callback: keras.callbacks.Callback, pose_model: keras.Model
     ) -> None:
-        """See the class."""
+        """Copy nothing yet: the callback may need no model before its first epoch."""
         super().__init__()
         self.callback = callback
         self.pose_model = pose_model

@@ -82,7 +82,7 @@ class TensorBoardLog(keras.callbacks.Callback):
     """
 
     def __init__(self, folder: FilePath) -> None:
-        """See the class."""
+        """Open no file: only a training that begins has events."""
         super().__init__()
         self.folder = Path(folder)
         self.writer = None

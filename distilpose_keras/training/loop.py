@@ -119,7 +119,7 @@ class RestOfEpoch(keras.utils.PyDataset):
     """
 
     def __init__(self, dataset: keras.utils.PyDataset, first: int) -> None:
-        """See the class."""
+        """Read with as many workers as the whole epoch is."""
         super().__init__(
             workers=dataset.workers,
             use_multiprocessing=dataset.use_multiprocessing,

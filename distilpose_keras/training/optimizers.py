@@ -30,7 +30,7 @@ class Adam(_KerasAdam):
 
     Args:
         learning_rate: float or schedule.
-        epsilon: as of ``torch.optim.Adam``.
+        epsilon: see ``torch.optim.Adam``.
         **kwargs: of ``keras.optimizers.Adam``.
     """
 
@@ -41,7 +41,7 @@ class Adam(_KerasAdam):
         epsilon: float = 1e-8,
         **kwargs: Any,
     ) -> None:
-        """See the class."""
+        """Keep epsilon as PyTorch means it; see `epsilon`."""
         super().__init__(learning_rate, epsilon=epsilon, **kwargs)
 
     @property

@@ -35,7 +35,11 @@ class WarmupStep(keras.optimizers.schedules.LearningRateSchedule):
         warmup_steps: int = WARMUP_STEPS,
         warmup_ratio: float = WARMUP_RATIO,
     ) -> None:
-        """See the class."""
+        """Check the rate and the warm-up.
+
+        Raises:
+            ValueError: if the rate is not above 0 or the warm-up negative.
+        """
         _check(learning_rate, warmup_steps)
         self.learning_rate = learning_rate
         self.milestones = [int(step) for step in milestones]
