@@ -1,6 +1,7 @@
 """Reads pictures from disk as RGB, and says which file is at fault if it cannot."""
 
 import struct
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -41,7 +42,9 @@ def read_image(path: FilePath, size: ArrayLike | None = None) -> np.ndarray:
     return read_reduced_image(path, 1, size)[0]
 
 
-def read_reduced_image(path, reduction, size=None):
+def read_reduced_image(
+    path: FilePath, reduction: int, size: ArrayLike | None = None
+) -> tuple[np.ndarray, int]:
     """Read a picture at a fraction of its size if its format can do so cheaply.
 
     A JPEG is made of blocks of 8x8 pixels that can be decoded to 4x4, 2x2 or one:
@@ -136,7 +139,9 @@ def read_size(path: FilePath) -> tuple[Size, int]:
     return _decode_any(data, path).shape[:2], 1
 
 
-def settle_orientation(stored, orientation, size, path):
+def settle_orientation(
+    stored: Sequence[int], orientation: int, size: Sequence[int], path: FilePath
+) -> int:
     """Say how to turn a picture whose annotations give it a size.
 
     Annotations of a turned picture are of what a viewer shows or of the pixels as they
@@ -167,7 +172,7 @@ def settle_orientation(stored, orientation, size, path):
     )
 
 
-def same_size(one, other):
+def same_size(one: Sequence[int], other: Sequence[int]) -> bool:
     """Whether two (height, width) are the same, up to a pixel of rounding."""
     return abs(one[0] - other[0]) <= 1 and abs(one[1] - other[1]) <= 1
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -48,7 +49,7 @@ class PersonInstance:
 
 
 @dataclass(frozen=True, eq=False)
-class PeopleIndex(Sequence):
+class PeopleIndex(Sequence[PersonInstance]):
     """All N people of a data set as arrays; an element is a `PersonInstance`.
 
     People of one picture are neighbours.
@@ -99,7 +100,13 @@ class PeopleIndex(Sequence):
         """N, the number of people."""
         return len(self.image_index)
 
-    def __getitem__(self, index):
+    @overload
+    def __getitem__(self, index: int) -> PersonInstance: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "PeopleIndex": ...
+
+    def __getitem__(self, index: int | slice) -> "PersonInstance | PeopleIndex":
         """Return one `PersonInstance`, or a PeopleIndex for a slice."""
         if isinstance(index, slice):
             return self.take(np.arange(len(self))[index])
