@@ -8,7 +8,7 @@ Reading it builds nothing of what the file computes.
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distilpose_keras.files import write_json
 from distilpose_keras.formats.names import ENTRY, FORMAT
@@ -66,7 +66,7 @@ def describe(model: "PoseModel", *, runtime: str, precision: str) -> Json:
     }
 
 
-def embed_onnx(proto, document):
+def embed_onnx(proto: Any, document: Json) -> None:
     """Store the metadata in an ONNX ``ModelProto``, in place."""
     proto.metadata_props.add(key=ENTRY, value=json.dumps(document))
 
@@ -77,7 +77,7 @@ def sidecar_path(path: FilePath) -> Path:
     return path.with_name(path.name + ".json")
 
 
-def write_sidecar(path, document):
+def write_sidecar(path: FilePath, document: Json) -> None:
     """Write the metadata beside the exported file."""
     write_json(sidecar_path(path), document)
 

@@ -69,7 +69,7 @@ def read_state_dict(path: FilePath) -> dict[str, Any]:
     return read_checkpoint(path).state
 
 
-def read_checkpoint(path):
+def read_checkpoint(path: FilePath) -> Checkpoint:
     """Read the parameters of a checkpoint, and say which they are.
 
     A PyTorch file (any suffix but these two), ``.npz`` or ``.safetensors``. The
@@ -205,7 +205,7 @@ def _nothing(root, path):
     )
 
 
-def without_prefixes(state, origin):
+def without_prefixes(state: dict[str, Any], origin: Any) -> Checkpoint:
     """Take the weights of a state dict, and the prefixes of wrappers off their names.
 
     Args:

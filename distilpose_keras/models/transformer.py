@@ -96,7 +96,7 @@ def tokens(
     return x[:, :k], x[:, k:]
 
 
-def check_token_input(config):
+def check_token_input(config: Any) -> None:
     """Raise a ValueError unless the input of a token model divides into patches.
 
     Args:
