@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from distilpose_keras.codecs.heatmaps import with_dark
 from distilpose_keras.crops import crop_people
@@ -23,7 +24,7 @@ class PoseResult:
     keypoints: np.ndarray
     scores: np.ndarray
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Return the number of people, N."""
         return len(self.keypoints)
 
@@ -48,7 +49,14 @@ class PosePredictor:
             scores (N,), as the model's method defines them.
     """
 
-    def __init__(self, model, *, batch_size=32, num_threads=None, dark=None):
+    def __init__(
+        self,
+        model: "PoseModel | FilePath",
+        *,
+        batch_size: int = 32,
+        num_threads: int | None = None,
+        dark: bool | None = None,
+    ) -> None:
         """Open a model.
 
         Args:
@@ -76,7 +84,9 @@ class PosePredictor:
         rule = self.metadata.get("person_score", DEFAULT_PERSON_SCORE)
         self.person_scores = PERSON_SCORES[rule]
 
-    def predict(self, image, boxes_xywh, *, flip=False):
+    def predict(
+        self, image: ArrayLike, boxes_xywh: ArrayLike, *, flip: bool = False
+    ) -> PoseResult:
         """Find the keypoints of the people in an image.
 
         Args:
@@ -112,7 +122,14 @@ class PosePredictor:
             )
         return PoseResult(keypoints, scores)
 
-    def predict_people(self, crops, centers, scales, *, flip=False):
+    def predict_people(
+        self,
+        crops: np.ndarray,
+        centers: np.ndarray,
+        scales: np.ndarray,
+        *,
+        flip: bool = False,
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Find keypoints in crops and map them to their images.
 
         Args:
@@ -127,7 +144,9 @@ class PosePredictor:
         keypoints, scores = self.predict_crops(crops, flip=flip)
         return self.geometry.to_image(keypoints, centers, scales), scores
 
-    def predict_crops(self, crops, *, flip=False):
+    def predict_crops(
+        self, crops: np.ndarray, *, flip: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Find keypoints in crops.
 
         Args:
@@ -145,7 +164,9 @@ class PosePredictor:
         keypoints, scores = self.codec.decode(self.predict_outputs(crops, flip=flip))
         return keypoints, scores if self._has_confidence else np.ones_like(scores)
 
-    def predict_outputs(self, crops, *, flip=False):
+    def predict_outputs(
+        self, crops: np.ndarray, *, flip: bool = False
+    ) -> dict[str, np.ndarray]:
         """Return what `codec` decodes, such as heatmaps.
 
         Args:

@@ -7,6 +7,7 @@ crop.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from distilpose_keras.codecs.codec import Codec, Outputs
 from distilpose_keras.data.geometry import PLAIN
@@ -72,7 +73,7 @@ def encode_coordinates(keypoints_px, visibility, input_size, geometry=PLAIN):
     return keypoints.astype(np.float32), weights.astype(np.float32)
 
 
-def flip_keypoints(keypoints, schema):
+def flip_keypoints(keypoints: ArrayLike, schema: KeypointSchema) -> np.ndarray:
     """Mirror (..., K, 2) normalised keypoints and exchange left and right."""
     mirrored = np.asarray(keypoints)[..., schema.flip_permutation, :].copy()
     mirrored[..., 0] = 1 - mirrored[..., 0]

@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from distilpose_keras.codecs.codec import Codec, Outputs
 from distilpose_keras.codecs.dark import dark_offsets
 from distilpose_keras.codecs.dark_graph import graph_dark_offsets
 from distilpose_keras.codecs.peaks import graph_argmax
 from distilpose_keras.keypoints import KeypointSchema
+from distilpose_keras.types import Size, Tensor
 
 # A Gaussian of a target ends at this many standard deviations to each side.
 BOX_SIGMAS = 3.0
@@ -49,11 +51,13 @@ class HeatmapCodec(Codec):
         """Take sizes as JSON has them, too."""
         object.__setattr__(self, "heatmap_size", tuple(self.heatmap_size))
 
-    def encode(self, keypoints, weights):
+    def encode(
+        self, keypoints: ArrayLike, weights: ArrayLike
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return `encode_heatmaps` of normalised keypoints, in NumPy."""
         return encode_heatmaps(keypoints, weights, self.heatmap_size, self.sigma)
 
-    def graph_encode(self, keypoints, weights):
+    def graph_encode(self, keypoints: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Return `graph_encode_heatmaps` of normalised keypoints, as tensors."""
         return graph_encode_heatmaps(keypoints, weights, self.heatmap_size, self.sigma)
 
@@ -77,7 +81,7 @@ class HeatmapCodec(Codec):
         other = flip_heatmaps(mirrored["heatmaps"], schema)
         return {"heatmaps": (outputs["heatmaps"] + other) / 2}
 
-    def heatmaps(self, outputs: Outputs):
+    def heatmaps(self, outputs: Outputs) -> Tensor:
         """Return the maps."""
         return outputs["heatmaps"]
 
@@ -104,7 +108,7 @@ class HeatmapCodec(Codec):
         return np.where(same, scores, there)
 
 
-def with_dark(codec, dark):
+def with_dark(codec: Codec, dark: bool | None) -> Codec:
     """Return a codec that refines peaks by DARK, or does not; None changes nothing.
 
     Raises:
@@ -120,7 +124,9 @@ def with_dark(codec, dark):
     return replace(codec, dark=dark)
 
 
-def encode_heatmaps(keypoints, weights, heatmap_size, sigma=SIGMA):
+def encode_heatmaps(
+    keypoints: ArrayLike, weights: ArrayLike, heatmap_size: Size, sigma: float = SIGMA
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw a Gaussian around each labelled keypoint, in NumPy.
 
     The peak lies on the nearest heatmap pixel and has the value 1; the Gaussian ends
@@ -182,7 +188,9 @@ def draw_gaussians(middles, peaks, weights, heatmap_size, sigma):
     return heatmaps.astype(np.float32), weights.astype(np.float32)
 
 
-def graph_encode_heatmaps(keypoints, weights, heatmap_size, sigma=SIGMA):
+def graph_encode_heatmaps(
+    keypoints: Tensor, weights: Tensor, heatmap_size: Size, sigma: float = SIGMA
+) -> tuple[Tensor, Tensor]:
     """Return what `encode_heatmaps` does, as tensors.
 
     Args:
@@ -351,7 +359,9 @@ def graph_quarter_offsets(heatmaps, rows, columns):
     return 0.25 * ops.sign(ops.stack(steps, axis=-1)) * inner[..., None]
 
 
-def flip_heatmaps(heatmaps, schema, shift=True):
+def flip_heatmaps(
+    heatmaps: ArrayLike, schema: KeypointSchema, shift: bool = True
+) -> np.ndarray:
     """Mirror (..., K, H, W) heatmaps and exchange left and right.
 
     Args:

@@ -2,6 +2,7 @@
 
 import math
 import threading
+from typing import TYPE_CHECKING
 
 import cv2
 import keras
@@ -14,6 +15,9 @@ from distilpose_keras.data.images import ImageError
 from distilpose_keras.data.samples import SampleLoader
 from distilpose_keras.data.transforms import Augmentation
 from distilpose_keras.pixels import IMAGE_MEAN, IMAGE_STD
+
+if TYPE_CHECKING:
+    from distilpose_keras.data.people_index import PeopleIndex
 
 CACHE_BYTES = 256 << 20  # decoded pictures held by all workers together, at most
 AHEAD = 256  # people prepared ahead of use, at least two batches
@@ -83,7 +87,7 @@ class PoseDataset(keras.utils.PyDataset):
 
     def __init__(
         self,
-        people,
+        people: "PeopleIndex",
         *,
         batch_size,
         input_size=(256, 192),
@@ -142,17 +146,17 @@ class PoseDataset(keras.utils.PyDataset):
         self._last = -1
         self._pending = {}
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Return the number of batches in an epoch."""
         batches = len(self.people) / self.batch_size
         return math.floor(batches) if self._drop_last else math.ceil(batches)
 
     @property
-    def epoch(self):
+    def epoch(self) -> int:
         """Number of the epoch that batches are of."""
         return self._epoch
 
-    def set_epoch(self, epoch):
+    def set_epoch(self, epoch: int) -> None:
         """Make the batches of this epoch the next ones, as after a resumed training."""
         with self._lock:
             self._asked.clear()
@@ -160,11 +164,11 @@ class PoseDataset(keras.utils.PyDataset):
                 self._epoch = epoch
                 self._forget()
 
-    def on_epoch_begin(self):
+    def on_epoch_begin(self) -> None:
         """Note that batches are being used, not looked at (called by Keras)."""
         self._running = True
 
-    def on_epoch_end(self):
+    def on_epoch_end(self) -> None:
         """Go to the next epoch if all batches of this one were used.
 
         Keras also calls this before the first epoch, and JAX and PyTorch after one
@@ -177,7 +181,7 @@ class PoseDataset(keras.utils.PyDataset):
                 self._epoch += 1
                 self._forget()
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return the batch at a position of the current epoch.
 
         Raises:
@@ -197,7 +201,7 @@ class PoseDataset(keras.utils.PyDataset):
             self.failure = error
             raise
 
-    def close(self):
+    def close(self) -> None:
         """End the worker processes; they start again if another batch is asked for."""
         with self._lock:
             self._forget()

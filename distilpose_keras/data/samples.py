@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from distilpose_keras.codecs.coordinates import encode_coordinates
 from distilpose_keras.data.geometry import PLAIN, CropGeometry
@@ -20,6 +21,7 @@ from distilpose_keras.data.transforms import (
     warp,
 )
 from distilpose_keras.keypoints import KeypointSchema
+from distilpose_keras.types import FilePath, Size
 
 
 class SampleRequest(NamedTuple):
@@ -58,7 +60,7 @@ class SampleArrays(NamedTuple):
     weights: np.ndarray
 
     @classmethod
-    def empty(cls, count, input_size, num_keypoints):
+    def empty(cls, count: int, input_size: Size, num_keypoints: int) -> "SampleArrays":
         """Return unfilled arrays for ``count`` samples."""
         return cls(
             np.empty((count, *input_size, 3), np.uint8),
@@ -74,18 +76,20 @@ class ImageCache:
         limit_bytes: the least recently used picture goes when there are more.
     """
 
-    def __init__(self, limit_bytes):
+    def __init__(self, limit_bytes: int) -> None:
         """Start empty."""
         self._limit = limit_bytes
         self._size = 0
         self._images = OrderedDict()
 
-    def read(self, path, reduction, keep, size=None):
+    def read(
+        self, path: FilePath, reduction: int, keep: bool, size: ArrayLike | None = None
+    ) -> tuple[np.ndarray, int]:
         """Return a picture and its reduction, from memory if it is there.
 
         Args:
             path: the file.
-            reduction: 1, 2, 4 or 8, as for `read_reduced_image`.
+            reduction: 1, 2, 4 or 8, see `read_reduced_image`.
             keep: hold the picture for another person.
             size: (height, width) it must have.
         """
@@ -129,7 +133,13 @@ class SampleLoader:
         """Open the cache."""
         self._cache = ImageCache(self.cache_bytes)
 
-    def load(self, request, epoch, arrays, slots):
+    def load(
+        self,
+        request: SampleRequest,
+        epoch: int,
+        arrays: SampleArrays,
+        slots: np.ndarray,
+    ) -> dict[int, str]:
         """Fill samples into arrays.
 
         Args:
@@ -193,7 +203,7 @@ class SampleLoader:
         )
 
 
-def affordable_reduction(matrix):
+def affordable_reduction(matrix: np.ndarray) -> int:
     """Return how much smaller a picture may be decoded for a crop: 1, 2, 4 or 8.
 
     Two decoded pixels are left for every pixel of the crop along each axis, so that
@@ -206,7 +216,7 @@ def affordable_reduction(matrix):
     return next((factor for factor in (8, 4, 2) if 2 * zoom * factor <= 1), 1)
 
 
-def reduced_matrix(matrix, reduction):
+def reduced_matrix(matrix: np.ndarray, reduction: int) -> np.ndarray:
     """Return the (2, 3) matrix from the pixels of a reduced picture to crop pixels."""
     linear = matrix[:, :2] * reduction
     # Pixel 0 of the reduced picture covers pixels 0 to reduction - 1.

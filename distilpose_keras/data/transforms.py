@@ -6,9 +6,14 @@ matrix that a `CropGeometry` makes from them then moves pixels and points alike.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from distilpose_keras.keypoints import KeypointSchema
 
 from distilpose_keras.data.geometry import PIXEL_STD, PLAIN
 
@@ -66,7 +71,7 @@ def warp(image, matrix, output_size):
     return cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR)
 
 
-def transform_points(points, matrix):
+def transform_points(points: ArrayLike, matrix: np.ndarray) -> np.ndarray:
     """Move (..., 2) points (x, y) by a (2, 3) affine matrix."""
     return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
 
@@ -99,7 +104,7 @@ class Augmentation:
     jitter_probability: float = 0.3
 
     @classmethod
-    def none(cls):
+    def none(cls) -> "Augmentation":
         """Return the augmentation that leaves every crop as its box says."""
         return cls(
             flip_probability=0.0,
@@ -132,7 +137,9 @@ def half_body_center_scale(
     return points.mean(axis=0), scale
 
 
-def choose_half_body(visibility, schema, prefer_upper):
+def choose_half_body(
+    visibility: np.ndarray, schema: "KeypointSchema", prefer_upper: bool
+) -> list[int] | None:
     """Return the labelled joints of one half of the body, or None if there are too few.
 
     The preferred half is taken if it has more than two labelled joints, then the other
@@ -148,14 +155,14 @@ def choose_half_body(visibility, schema, prefer_upper):
 
 
 def augment_pose(
-    rng,
-    center,
-    scale,
-    keypoints,
-    visibility,
-    box_xywh,
-    schema,
-    augmentation,
+    rng: np.random.Generator,
+    center: np.ndarray,
+    scale: np.ndarray,
+    keypoints: np.ndarray,
+    visibility: np.ndarray,
+    box_xywh: np.ndarray,
+    schema: "KeypointSchema",
+    augmentation: Augmentation,
     *,
     input_size=(256, 192),
     geometry=PLAIN,

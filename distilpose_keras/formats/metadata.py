@@ -35,7 +35,7 @@ OUTPUTS = {
 }
 
 
-def describe(model, *, runtime, precision):
+def describe(model: "PoseModel", *, runtime: str, precision: str) -> Json:
     """Describe the exported file of a model as a JSON-ready dict.
 
     Args:
@@ -83,18 +83,18 @@ def embed_onnx(proto, document):
     proto.metadata_props.add(key=ENTRY, value=json.dumps(document))
 
 
-def sidecar_path(path):
+def sidecar_path(path: FilePath) -> Path:
     """Return the path of the JSON beside an exported file: ``NAME.tflite.json``."""
     path = Path(path)
     return path.with_name(path.name + ".json")
 
 
-def write_sidecar(path, document):
+def write_sidecar(path: FilePath, document: Json) -> None:
     """Write the metadata beside the exported file."""
     write_json(sidecar_path(path), document)
 
 
-def read_metadata(path):
+def read_metadata(path: FilePath) -> Json:
     """Read the metadata embedded in an exported ``.tflite`` or ``.onnx`` file.
 
     Args:

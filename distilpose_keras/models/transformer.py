@@ -1,6 +1,7 @@
 """The transformer over keypoint and visual tokens (TokenPose, Li et al., 2021)."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -14,6 +15,10 @@ from distilpose_keras.models.layers import (
     sine_position_code,
     transformer_layer,
 )
+from distilpose_keras.types import Tensor
+
+if TYPE_CHECKING:
+    from distilpose_keras.models.config import PoseConfig
 
 POSITION_KEY = "pos_embedding"  # computed from the sizes, but stored by PyTorch
 
@@ -55,7 +60,9 @@ class TokenTransformer:
         return height // self.patch_size[0], width // self.patch_size[1]
 
 
-def tokens(features, transformer, num_keypoints, *, name):
+def tokens(
+    features: Tensor, transformer: TokenTransformer, num_keypoints: int, *, name: str
+) -> tuple[Tensor, Tensor]:
     """Run the transformer over keypoint tokens and patches of the features.
 
     The position code is added before the first layer and again before every later
@@ -121,7 +128,7 @@ def check_token_input(config, strides=(4,)):
     check_divisible("input_size", config.input_size, patch)
 
 
-def without_positions(state, config):
+def without_positions(state: dict[str, Any], config: "PoseConfig") -> dict[str, Any]:
     """Drop stored position codes from a checkpoint: they are computed.
 
     Args:

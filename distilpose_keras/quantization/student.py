@@ -15,8 +15,11 @@ from distilpose_keras.pixels import IMAGE_MEAN, IMAGE_STD
 from distilpose_keras.quantization.graph import FakeQuantizedGraph, operation_ranges
 from distilpose_keras.quantization.layers import FakeQuantize
 
+if TYPE_CHECKING:
+    from distilpose_keras.models.model import PoseModel
 
-def quantize_aware(student, crops):
+
+def quantize_aware(student: "PoseModel", crops: np.ndarray) -> "QuantizedStudent":
     """Return a student that trains as if it were computed in integers.
 
     Batch-norm is folded into the convolutions, and the whole graph is what `deploy`
@@ -44,7 +47,7 @@ def quantize_aware(student, crops):
     return QuantizedStudent(student, crops)
 
 
-def check_distillable(student):
+def check_distillable(student: "PoseModel") -> None:
     """Raise a ValueError unless a model is a student that a teacher can teach."""
     check_model(student)
     if not student.pose_config.integer_only:
@@ -102,7 +105,7 @@ class QuantizedStudent(keras.Model):
         self.metadata = dict(student.metadata)
         self.deployed = deployed
 
-    def freeze_ranges(self):
+    def freeze_ranges(self) -> None:
         """Keep the ranges of all activations from the next `compile` on."""
         for layer in self._roundings():
             layer.frozen = True

@@ -41,20 +41,20 @@ class SimpleBaseline(PoseConfig):
         self._check_input_size(self.backbone.divisor, self.backbone.divisor)
 
     @property
-    def codec(self):
+    def codec(self) -> HeatmapCodec:
         """Heatmaps of the size that the deconvolutions reach."""
         factor = 2**self.deconvolutions
         height, width = (factor * n // self.backbone.stride for n in self.input_size)
         return HeatmapCodec((height, width), self.sigma, self.dark)
 
-    def build(self, images):
+    def build(self, images: Tensor) -> dict[str, Tensor]:
         """Return heatmaps."""
         x = self.backbone(images)
         for i in range(self.deconvolutions):
             x = deconvolution(x, self.filters, i)
         return {"heatmaps": heatmap_layer(x, self.num_keypoints)}
 
-    def label_loss(self, model: Any):
+    def label_loss(self, model: Any) -> "LabelLoss":
         """Masked squared error to Gaussians."""
         return HeatmapLoss(self.codec)
 
