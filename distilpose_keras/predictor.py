@@ -1,6 +1,7 @@
 """PosePredictor: keypoints in pixels from an image and person boxes."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,6 +11,10 @@ from distilpose_keras.crops import crop_people
 from distilpose_keras.data.transforms import box_to_center_scale
 from distilpose_keras.formats.runtimes import open_runtime
 from distilpose_keras.person_scores import DEFAULT_PERSON_SCORE, PERSON_SCORES
+from distilpose_keras.types import FilePath
+
+if TYPE_CHECKING:
+    from distilpose_keras.models.model import PoseModel
 
 
 @dataclass(frozen=True)

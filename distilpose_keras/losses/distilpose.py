@@ -14,6 +14,7 @@ from keras import ops
 from distilpose_keras.codecs.heatmaps import BOX_SIGMAS
 from distilpose_keras.losses.heatmaps import heatmap_loss
 from distilpose_keras.losses.means import as_float32, mean_of_means
+from distilpose_keras.types import Size, Tensor
 
 # Published code: keeps the Gaussian finite for a standard deviation of zero.
 VARIANCE_EPSILON = 1e-9

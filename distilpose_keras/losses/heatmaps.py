@@ -3,6 +3,7 @@
 from keras import ops
 
 from distilpose_keras.losses.means import as_float32, mean_of_means
+from distilpose_keras.types import Tensor
 
 
 def heatmap_loss(

@@ -14,6 +14,7 @@ import numpy as np
 from distilpose_keras.models.inert_pickle import Inert, InertArray
 from distilpose_keras.models.torch_files import Tensor, TorchFile
 from distilpose_keras.safety import check_zip
+from distilpose_keras.types import FilePath
 
 ARRAY_SUFFIXES = {".npz", ".safetensors"}
 # Entries and prefixes that hold the weights of a model; earlier ones are preferred.

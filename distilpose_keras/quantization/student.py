@@ -1,6 +1,7 @@
 """Students that train as if they were computed in integers."""
 
 import json
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from distilpose_keras.codecs.heatmaps import SIGMA, HeatmapCodec
-from distilpose_keras.losses.labels import HeatmapLoss
+from distilpose_keras.losses.labels import HeatmapLoss, LabelLoss
 from distilpose_keras.models.backbones import HRNet, ResNet, StemNet
 from distilpose_keras.models.config import PoseConfig
 from distilpose_keras.models.figures import Figures
 from distilpose_keras.models.layers import deconvolution, heatmap_layer
+from distilpose_keras.types import Tensor
 
 
 @dataclass(frozen=True)
