@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from distilpose_keras.models.presets import (
     config_to_dict,
     weights_file,
 )
+from distilpose_keras.types import FilePath
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -47,7 +47,7 @@ class PoseModel(keras.Model):
         self.metadata = dict(metadata or {})
 
     @classmethod
-    def from_preset(cls, preset: str | os.PathLike) -> "PoseModel":
+    def from_preset(cls, preset: FilePath) -> "PoseModel":
         """Return a trained model.
 
         Args:
@@ -77,7 +77,7 @@ class PoseModel(keras.Model):
 def build_model(
     name_or_config: str | PoseConfig,
     *,
-    weights: str | os.PathLike | None = None,
+    weights: FilePath | None = None,
     **overrides: Any,
 ) -> PoseModel:
     """Build a named model.
@@ -133,7 +133,7 @@ def find_config(name_or_config: str | PoseConfig) -> PoseConfig:
     )
 
 
-def load_model(path: str | os.PathLike) -> PoseModel:
+def load_model(path: FilePath) -> PoseModel:
     """Read a `PoseModel` from a ``.keras`` file, whichever backend wrote it.
 
     Raises:
