@@ -231,7 +231,7 @@ class PoseEvaluation(keras.callbacks.Callback):
         if every < 1:
             raise ValueError(f"every must be at least 1. Received: {every}")
         self.every = every
-        self.results = []
+        self.results: list[dict[str, Any]] = []
         self._people = people
         self._settings = {"flip": flip, "batch_size": batch_size, "limit": limit}
         self._predictor = None

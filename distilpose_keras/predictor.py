@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from distilpose_keras.codecs.codec import Codec
 from distilpose_keras.codecs.heatmaps import with_dark
 from distilpose_keras.crops import crop_people
+from distilpose_keras.data.geometry import CropGeometry
 from distilpose_keras.data.transforms import box_to_center_scale
 from distilpose_keras.formats.runtimes import open_runtime
+from distilpose_keras.keypoints import KeypointSchema
 from distilpose_keras.person_scores import DEFAULT_PERSON_SCORE, PERSON_SCORES
-from distilpose_keras.types import FilePath
+from distilpose_keras.types import FilePath, Json, Size
 
 if TYPE_CHECKING:
     from distilpose_keras.models.model import PoseModel
@@ -78,14 +81,14 @@ class PosePredictor:
         """
         self._runtime = open_runtime(model, num_threads=num_threads)
         self.batch_size = batch_size
-        self.input_size = self._runtime.input_size
-        self.geometry = self._runtime.geometry
-        self.schema = self._runtime.schema
-        self.metadata = self._runtime.metadata
-        self.runtime = self._runtime.name
+        self.input_size: Size = self._runtime.input_size
+        self.geometry: CropGeometry = self._runtime.geometry
+        self.schema: KeypointSchema = self._runtime.schema
+        self.metadata: Json = self._runtime.metadata
+        self.runtime: str = self._runtime.name
         # A student trained without a teacher has a score head that nobody taught.
         self._has_confidence = self.metadata.get("confidence", True)
-        self.codec = with_dark(self._runtime.codec, dark)
+        self.codec: Codec = with_dark(self._runtime.codec, dark)
         rule = self.metadata.get("person_score", DEFAULT_PERSON_SCORE)
         self.person_scores = PERSON_SCORES[rule]
 
