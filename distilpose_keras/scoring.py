@@ -1,5 +1,6 @@
 """Scoring: poses in COCO's result format and their AP."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike
 from distilpose_keras.data.truth import truth_document
 from distilpose_keras.person_scores import rescore
 from distilpose_keras.scorers import coco_figures, paused_collector
+from distilpose_keras.types import Json
 
 if TYPE_CHECKING:
     from distilpose_keras.data.people_index import PeopleIndex
@@ -145,8 +147,13 @@ def _dataset(people, numbers):
 
 
 def pose_results(
-    keypoints, keypoint_scores, boxes_xywh, box_scores, *, person_scores=rescore
-):
+    keypoints: np.ndarray,
+    keypoint_scores: np.ndarray,
+    boxes_xywh: np.ndarray,
+    box_scores: np.ndarray,
+    *,
+    person_scores: Callable = rescore,
+) -> list[Json]:
     """Describe poses in COCO's result format.
 
     Args:

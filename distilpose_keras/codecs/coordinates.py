@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from distilpose_keras.codecs.codec import Codec, Outputs
-from distilpose_keras.data.geometry import PLAIN
+from distilpose_keras.data.geometry import PLAIN, CropGeometry
 from distilpose_keras.keypoints import KeypointSchema
+from distilpose_keras.types import Size
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,12 @@ class CoordinateCodec(Codec):
         return {name: (outputs[name] + other[name]) / 2 for name in self.outputs}
 
 
-def encode_coordinates(keypoints_px, visibility, input_size, geometry=PLAIN):
+def encode_coordinates(
+    keypoints_px: ArrayLike,
+    visibility: ArrayLike,
+    input_size: Size,
+    geometry: CropGeometry = PLAIN,
+) -> tuple[np.ndarray, np.ndarray]:
     """Return normalised keypoints and their weights.
 
     Args:

@@ -227,7 +227,9 @@ def graph_draw_gaussians(middles, peaks, weights, heatmap_size, sigma):
     return drawn * maps, weights
 
 
-def decode_heatmaps(heatmaps, *, dark=False, missing=MISSING):
+def decode_heatmaps(
+    heatmaps: ArrayLike, *, dark: bool = False, missing=MISSING
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the peaks of heatmaps and their values, in NumPy.
 
     The peak is refined by DARK (Zhang et al., CVPR 2020), one Newton step on the
@@ -267,7 +269,9 @@ def find_peaks(heatmaps):
     return maps, rows, columns, maps[np.arange(len(maps)), rows, columns]
 
 
-def graph_decode_heatmaps(heatmaps, *, dark=False, missing=MISSING):
+def graph_decode_heatmaps(
+    heatmaps: Tensor, *, dark: bool = False, missing=MISSING
+) -> tuple[Tensor, Tensor]:
     """Return what `decode_heatmaps` does, as tensors.
 
     Only operations that TFLite has built in and ONNX in its standard domain.

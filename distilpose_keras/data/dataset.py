@@ -2,7 +2,8 @@
 
 import math
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import keras
@@ -10,11 +11,12 @@ import numpy as np
 
 from distilpose_keras.data.batches import BatchMaker
 from distilpose_keras.data.epoch_plan import plan_epoch
-from distilpose_keras.data.geometry import PLAIN
+from distilpose_keras.data.geometry import PLAIN, CropGeometry
 from distilpose_keras.data.images import ImageError
 from distilpose_keras.data.samples import SampleLoader
 from distilpose_keras.data.transforms import Augmentation
 from distilpose_keras.pixels import IMAGE_MEAN, IMAGE_STD
+from distilpose_keras.types import Size
 
 if TYPE_CHECKING:
     from distilpose_keras.data.people_index import PeopleIndex
@@ -89,18 +91,18 @@ class PoseDataset(keras.utils.PyDataset):
         self,
         people: "PeopleIndex",
         *,
-        batch_size,
-        input_size=(256, 192),
-        geometry=PLAIN,
-        augmentation=Augmentation(),  # noqa: B008 (immutable)
-        shuffle=True,
-        seed=0,
-        image_dtype="float32",
-        skip_bad_images=False,
-        appearance=None,
-        drop_last=False,
-        workers=1,
-    ):
+        batch_size: int,
+        input_size: Size = (256, 192),
+        geometry: CropGeometry = PLAIN,
+        augmentation: Augmentation | None = Augmentation(),  # noqa: B008 (immutable)
+        shuffle: bool = True,
+        seed: int = 0,
+        image_dtype: str = "float32",
+        skip_bad_images: bool = False,
+        appearance: Callable[[np.ndarray, Any], np.ndarray] | None = None,
+        drop_last: bool = False,
+        workers: int = 1,
+    ) -> None:
         """Prepare the first epoch; nothing is read yet."""
         # Keras sees one worker: its own pool would not know the epoch.
         super().__init__(workers=1, use_multiprocessing=False)

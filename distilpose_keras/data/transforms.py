@@ -5,6 +5,7 @@ rotation in degrees and a flip; all augmentation happens on these four. One 2x3 
 matrix that a `CropGeometry` makes from them then moves pixels and points alike.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
+from distilpose_keras.types import Size
+
 if TYPE_CHECKING:
     from distilpose_keras.keypoints import KeypointSchema
 
-from distilpose_keras.data.geometry import PIXEL_STD, PLAIN
+from distilpose_keras.data.geometry import PIXEL_STD, PLAIN, CropGeometry
 
 PADDING = 1.25  # a crop shows this much more than the box
 HALF_BODY_PADDING = 1.5
@@ -24,8 +27,12 @@ UPPER_BODY_PROBABILITY = 0.6915
 
 
 def box_to_center_scale(
-    boxes_xywh, *, input_size=(256, 192), padding=PADDING, geometry=PLAIN
-):
+    boxes_xywh: ArrayLike,
+    *,
+    input_size: Size = (256, 192),
+    padding: float = PADDING,
+    geometry: CropGeometry = PLAIN,
+) -> tuple[np.ndarray, np.ndarray]:
     """Return center and scale of the crop that shows a box.
 
     The box is widened or heightened about its center to the aspect ratio of the crop
@@ -56,7 +63,7 @@ def _fit_aspect(extents, input_size):
     return np.stack([width, width / aspect], axis=-1)
 
 
-def warp(image, matrix, output_size):
+def warp(image: np.ndarray, matrix: np.ndarray, output_size: Size) -> np.ndarray:
     """Cut a crop out of an image, bilinearly; what lies outside the image is black.
 
     Args:
@@ -116,8 +123,12 @@ class Augmentation:
 
 
 def half_body_center_scale(
-    keypoints, selected, *, input_size=(256, 192), geometry=PLAIN
-):
+    keypoints: ArrayLike,
+    selected: Iterable[int],
+    *,
+    input_size: Size = (256, 192),
+    geometry: CropGeometry = PLAIN,
+) -> tuple[np.ndarray, np.ndarray]:
     """Return center and scale of a crop around some of a person's joints.
 
     Args:
@@ -164,9 +175,9 @@ def augment_pose(
     schema: "KeypointSchema",
     augmentation: Augmentation,
     *,
-    input_size=(256, 192),
-    geometry=PLAIN,
-):
+    input_size: Size = (256, 192),
+    geometry: CropGeometry = PLAIN,
+) -> tuple[np.ndarray, np.ndarray, float, bool]:
     """Draw the crop of one training sample.
 
     The same number of values is drawn whatever the probabilities are, so that one

@@ -137,7 +137,7 @@ class Distiller(PoseTrainer):
         seen = self.teach(images)
         return self.weighted_terms(seen, targets, outputs, sample_weight)
 
-    def teach(self, images):
+    def teach(self, images: Tensor) -> dict[str, Tensor]:
         """Return what the teacher shows of images normalised for the student.
 
         An empty dict where no active term needs it.

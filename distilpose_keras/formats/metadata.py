@@ -8,7 +8,7 @@ Reading it builds nothing of what the file computes.
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distilpose_keras.data.geometry import GEOMETRIES, PLAIN
 from distilpose_keras.files import write_json
@@ -84,7 +84,7 @@ def geometry_of(document):
     return GEOMETRIES[name]
 
 
-def embed_onnx(proto, document):
+def embed_onnx(proto: Any, document: Json) -> None:
     """Store the metadata in an ONNX ``ModelProto``, in place."""
     proto.metadata_props.add(key=ENTRY, value=json.dumps(document))
 

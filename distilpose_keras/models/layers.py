@@ -44,16 +44,16 @@ def pad_for(x: Tensor, kernel_size: int, strides: int) -> Tensor:
 
 
 def conv_bn(
-    x,
-    filters,
-    kernel_size,
+    x: Tensor,
+    filters: int,
+    kernel_size: int,
     *,
-    name,
-    norm_name,
-    strides=1,
-    relu=True,
+    name: str,
+    norm_name: str,
+    strides: int = 1,
+    relu: bool = True,
     use_bias=False,
-):
+) -> Tensor:
     """Convolution without bias, batch-norm, and a ReLU, unless told otherwise."""
     x, padding = pad_for(x, kernel_size, strides)
     x = layers.Conv2D(
@@ -76,7 +76,9 @@ def batch_norm(x: Tensor, name: str) -> Tensor:
     )(x)
 
 
-def layer_norm(x, name, dtype=None, *, epsilon=EPSILON):
+def layer_norm(
+    x: Tensor, name: str, dtype: str | None = None, *, epsilon=EPSILON
+) -> Tensor:
     """Layer-norm over channels, with PyTorch's epsilon by default."""
     return layers.LayerNormalization(epsilon=epsilon, name=name, dtype=dtype)(x)
 
@@ -240,7 +242,9 @@ def merge_heads(x: Tensor) -> Tensor:
     return ops.reshape(x, (batch or -1, count, heads * dim))
 
 
-def attend(queries, keys, values, heads, *, name, dropout=0.0):
+def attend(
+    queries: Tensor, keys: Tensor, values: Tensor, heads: int, *, name: str, dropout=0.0
+) -> Tensor:
     """Multi-head attention of projected tokens; queries are already scaled.
 
     Args:
@@ -302,7 +306,13 @@ def deconvolution(x, filters, index):
     return ops.relu(batch_norm(x, f"{name}-{3 * index + 1}"))
 
 
-def heatmap_layer(x, num_keypoints, *, kernel_size=1, name="keypoint_head-final_layer"):
+def heatmap_layer(
+    x: Tensor,
+    num_keypoints: int,
+    *,
+    kernel_size=1,
+    name: str = "keypoint_head-final_layer",
+) -> Tensor:
     """Map (B, H, W, C) features to heatmaps (B, K, H, W) by a convolution."""
     x = layers.Conv2D(
         num_keypoints,

@@ -108,7 +108,7 @@ def tokens(
     return keypoint_tokens, x[:, k:]
 
 
-def check_token_input(config, strides=(4,)):
+def check_token_input(config: Any, strides=(4,)) -> None:
     """Raise a ValueError unless the input of a token model divides into patches.
 
     Args:

@@ -73,7 +73,9 @@ def _to_tflite(student):
     return graph_to_tflite(with_float_kernels(student.deployed))
 
 
-def take_out_fake_quantization(content):
+def take_out_fake_quantization(
+    content: bytes,
+) -> tuple[bytes, dict[str, tuple[float, float]]]:
     """Remove the pairs of QUANTIZE and DEQUANTIZE from a float TFLite file.
 
     Args:
