@@ -12,12 +12,8 @@ import numpy as np
 from keras import ops
 
 from distilpose_keras.codecs.codec import Outputs
-from distilpose_keras.codecs.heatmaps import (
-    BOX_SIGMAS,
-    SIGMA,
-    HeatmapCodec,
-    flip_heatmaps,
-)
+from distilpose_keras.codecs.gaussians import BOX_SIGMAS, SIGMA
+from distilpose_keras.codecs.heatmaps import HeatmapCodec, flip_heatmaps
 from distilpose_keras.data.geometry import ALIGNED
 from distilpose_keras.keypoints import KeypointSchema
 

@@ -15,17 +15,19 @@ from keras import ops
 
 from distilpose_keras.codecs.codec import Outputs
 from distilpose_keras.codecs.dark import KERNEL
+from distilpose_keras.codecs.gaussians import (
+    draw_gaussians,
+    graph_draw_gaussians,
+    rounded_peaks,
+)
 from distilpose_keras.codecs.heatmaps import (
     HeatmapCodec,
-    draw_gaussians,
     find_peaks,
     flip_heatmaps,
-    graph_draw_gaussians,
     graph_find_peaks,
     graph_quarter_offsets,
     normalised,
     quarter_offsets,
-    rounded_peaks,
 )
 from distilpose_keras.data.geometry import UDP
 from distilpose_keras.keypoints import KeypointSchema

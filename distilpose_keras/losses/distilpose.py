@@ -11,7 +11,7 @@ All losses take an optional ``sample_weight`` (B,): the mean is then over
 
 from keras import ops
 
-from distilpose_keras.codecs.heatmaps import BOX_SIGMAS
+from distilpose_keras.codecs.gaussians import BOX_SIGMAS
 from distilpose_keras.losses.heatmaps import heatmap_loss
 from distilpose_keras.losses.means import as_float32, mean_of_means
 from distilpose_keras.types import Size, Tensor

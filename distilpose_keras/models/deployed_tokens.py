@@ -29,12 +29,11 @@ from distilpose_keras.models.folding import with_weights
 from distilpose_keras.models.layers import (
     EPSILON,
     PACKAGE,
-    AddConstant,
-    PrependConstant,
     attend,
     gelu,
     sine_position_code,
 )
+from distilpose_keras.models.token_layers import AddConstant, PrependConstant
 from distilpose_keras.types import Tensor
 
 if TYPE_CHECKING:

@@ -10,11 +10,10 @@ from keras import layers, ops
 from distilpose_keras.models.config import check_divisible
 from distilpose_keras.models.layers import (
     TOKEN_INITIALIZER,
-    AddPositions,
-    PrependTokens,
     sine_position_code,
     transformer_layer,
 )
+from distilpose_keras.models.token_layers import AddPositions, PrependTokens
 from distilpose_keras.types import Tensor
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from typing import Any
 
 from keras import ops
 
-from distilpose_keras.codecs.heatmaps import SIGMA, HeatmapCodec
+from distilpose_keras.codecs.gaussians import SIGMA
+from distilpose_keras.codecs.heatmaps import HeatmapCodec
 from distilpose_keras.losses.hourglass import StackedHeatmapLoss
 from distilpose_keras.models.backbones import Hourglass
 from distilpose_keras.models.backbones.hourglass import StackNames

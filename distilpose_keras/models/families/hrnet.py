@@ -9,7 +9,8 @@ COCO val, HRNet-W48 with 63.6 M, 14.6 and 75.1.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from distilpose_keras.codecs.heatmaps import SIGMA, HeatmapCodec
+from distilpose_keras.codecs.gaussians import SIGMA
+from distilpose_keras.codecs.heatmaps import HeatmapCodec
 from distilpose_keras.losses.labels import HeatmapLoss
 from distilpose_keras.models.backbones import HRNet as Branches
 from distilpose_keras.models.backbones import StemNet

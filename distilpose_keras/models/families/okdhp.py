@@ -16,7 +16,8 @@ from typing import Any
 
 from keras import layers, ops
 
-from distilpose_keras.codecs.heatmaps import SIGMA, HeatmapCodec
+from distilpose_keras.codecs.gaussians import SIGMA
+from distilpose_keras.codecs.heatmaps import HeatmapCodec
 from distilpose_keras.losses.okdhp import OnlineDistillationLoss, ensemble_heatmaps
 from distilpose_keras.models.backbones import Hourglass
 from distilpose_keras.models.backbones.hourglass import StackNames, conv

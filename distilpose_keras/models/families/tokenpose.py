@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from keras import ops
 
-from distilpose_keras.codecs.heatmaps import SIGMA, HeatmapCodec
+from distilpose_keras.codecs.gaussians import SIGMA
+from distilpose_keras.codecs.heatmaps import HeatmapCodec
 from distilpose_keras.losses.labels import HeatmapLoss
 from distilpose_keras.models.backbones import HRNet, StemNet
 from distilpose_keras.models.config import PoseConfig

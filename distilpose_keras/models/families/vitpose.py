@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from distilpose_keras.codecs.heatmaps import SIGMA
+from distilpose_keras.codecs.gaussians import SIGMA
 from distilpose_keras.codecs.udp import UdpHeatmapCodec
 from distilpose_keras.data.geometry import UDP
 from distilpose_keras.losses.labels import HeatmapLoss
