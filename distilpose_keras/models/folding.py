@@ -12,7 +12,6 @@ Passes over any functional graph, none of which changes an output:
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -20,9 +19,6 @@ from keras import layers, ops
 
 from distilpose_keras.models.decoding import Decode
 from distilpose_keras.types import Tensor
-
-if TYPE_CHECKING:
-    from distilpose_keras.models.model import PoseModel
 
 # Layers that take over a batch-norm, and the axes of their kernels that it scales.
 FOLDABLE = {
@@ -44,7 +40,7 @@ class Folding:
         norms: times that tokens are normalised, see `models.deployed_tokens`.
     """
 
-    def __init__(self, model: "PoseModel", images: Tensor, *, norms: int = 1) -> None:
+    def __init__(self, model: keras.Model, images: Tensor, *, norms: int = 1) -> None:
         """Take a `PoseModel`; all weights are those of now."""
         self.images = images
         self.codec = model.pose_config.codec
