@@ -174,6 +174,12 @@ class PoseTrainer(keras.Model):
         super().compile(*args, **kwargs)
         check_accumulation(self)
 
+    def compile_from_config(self, config):
+        """Compile as it was saved: Keras does so only where `compile` is its own."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.optimizer is not None:  # its state is loaded next
+            self.optimizer.build(self.trainable_variables)
+
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Create the optimizer's variables without a look at the first batch.
 
