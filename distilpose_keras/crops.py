@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from distilpose_keras.data.geometry import PLAIN, CropGeometry
 from distilpose_keras.data.transforms import box_to_center_scale, warp
+from distilpose_keras.geometry import PLAIN, CropGeometry
 from distilpose_keras.types import Size
 
 if TYPE_CHECKING:

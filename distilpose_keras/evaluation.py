@@ -8,8 +8,8 @@ import numpy as np
 from rich.progress import Progress
 
 from distilpose_keras.crops import crop_batches
-from distilpose_keras.data.geometry import PIXEL_STD
 from distilpose_keras.data.transforms import box_to_center_scale
+from distilpose_keras.geometry import PIXEL_STD
 from distilpose_keras.keypoint_names import match_names
 from distilpose_keras.oks import NMS_THRESHOLD, oks_nms, select_poses
 from distilpose_keras.predictor import PosePredictor

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 from distilpose_keras.codecs.codec import Codec
 from distilpose_keras.codecs.heatmaps import with_dark
 from distilpose_keras.crops import crop_people
-from distilpose_keras.data.geometry import CropGeometry
 from distilpose_keras.data.transforms import box_to_center_scale
 from distilpose_keras.formats.runtimes import open_runtime
+from distilpose_keras.geometry import CropGeometry
 from distilpose_keras.keypoints import KeypointSchema
 from distilpose_keras.person_scores import DEFAULT_PERSON_SCORE, PERSON_SCORES
 from distilpose_keras.types import FilePath, Json, Size

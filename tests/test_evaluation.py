@@ -13,13 +13,13 @@ from distilpose_keras import predictor as predictor_module
 from distilpose_keras.codecs.coordinates import CoordinateCodec
 from distilpose_keras.codecs.heatmaps import HeatmapCodec
 from distilpose_keras.data.coco import coco_paths, load_detections, load_people
-from distilpose_keras.data.geometry import PLAIN
 from distilpose_keras.data.transforms import (
     box_to_center_scale,
     transform_points,
 )
 from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.evaluation import FIGURES, PoseEvaluation, evaluate
+from distilpose_keras.geometry import PLAIN
 from distilpose_keras.keypoints import COCO_17, KeypointSchema
 from distilpose_keras.models.model import build_model
 from distilpose_keras.predictor import PosePredictor

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from distilpose_keras.codecs.codec import Codec, Outputs
-from distilpose_keras.data.geometry import PLAIN, CropGeometry
+from distilpose_keras.geometry import PLAIN, CropGeometry
 from distilpose_keras.keypoints import KeypointSchema
 from distilpose_keras.types import Size
 

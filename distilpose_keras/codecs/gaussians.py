@@ -92,7 +92,8 @@ def graph_encode_heatmaps(
         heatmap_size: (H, W).
         sigma: standard deviation in heatmap pixels.
     """
-    points = ops.cast(keypoints, "float32") * np.array(heatmap_size[::-1], "float32")
+    size = np.array(heatmap_size[::-1], "float32")
+    points = ops.multiply(ops.cast(keypoints, "float32"), size)
     peaks = ops.trunc(rounded_peaks(points))
     return graph_draw_gaussians(peaks, peaks, weights, heatmap_size, sigma)
 
@@ -101,7 +102,7 @@ def graph_draw_gaussians(middles, peaks, weights, heatmap_size, sigma):
     """Return what `draw_gaussians` does, as tensors; its arguments are (B, K, ...)."""
     weights = ops.cast(weights, "float32")
     height, width = heatmap_size
-    size = np.array([width, height], "float32")
+    size = ops.convert_to_tensor([width, height], "float32")
     reach = BOX_SIGMAS * sigma
     on_map = ops.all(
         (peaks - reach < size) & (peaks + reach + 1 >= 0), axis=-1, keepdims=True

@@ -29,7 +29,7 @@ from distilpose_keras.codecs.heatmaps import (
     normalised,
     quarter_offsets,
 )
-from distilpose_keras.data.geometry import UDP
+from distilpose_keras.geometry import UDP
 from distilpose_keras.keypoints import KeypointSchema
 
 # Published code: a smoothed map is limited to this range before its logarithm ...

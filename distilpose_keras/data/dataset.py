@@ -11,10 +11,10 @@ import numpy as np
 
 from distilpose_keras.data.batches import BatchMaker
 from distilpose_keras.data.epoch_plan import plan_epoch
-from distilpose_keras.data.geometry import PLAIN, CropGeometry
 from distilpose_keras.data.images import ImageError
 from distilpose_keras.data.samples import SampleLoader
 from distilpose_keras.data.transforms import Augmentation
+from distilpose_keras.geometry import PLAIN, CropGeometry
 from distilpose_keras.pixels import IMAGE_MEAN, IMAGE_STD
 from distilpose_keras.types import Size
 

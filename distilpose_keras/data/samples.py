@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from distilpose_keras.codecs.coordinates import encode_coordinates
-from distilpose_keras.data.geometry import PLAIN, CropGeometry
 from distilpose_keras.data.images import ImageError, read_reduced_image
 from distilpose_keras.data.transforms import (
     Augmentation,
@@ -20,6 +19,7 @@ from distilpose_keras.data.transforms import (
     transform_points,
     warp,
 )
+from distilpose_keras.geometry import PLAIN, CropGeometry
 from distilpose_keras.keypoints import KeypointSchema
 from distilpose_keras.types import FilePath, Size
 

@@ -18,7 +18,7 @@ from distilpose_keras.types import Size
 if TYPE_CHECKING:
     from distilpose_keras.keypoints import KeypointSchema
 
-from distilpose_keras.data.geometry import PIXEL_STD, PLAIN, CropGeometry
+from distilpose_keras.geometry import PIXEL_STD, PLAIN, CropGeometry
 
 PADDING = 1.25  # a crop shows this much more than the box
 HALF_BODY_PADDING = 1.5

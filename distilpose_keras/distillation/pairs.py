@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from distilpose_keras.data.geometry import PLAIN
+from distilpose_keras.geometry import PLAIN
 from distilpose_keras.training.trainer import output_shapes
 
 if TYPE_CHECKING:

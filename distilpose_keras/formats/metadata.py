@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilpose_keras.data.geometry import GEOMETRIES, PLAIN
 from distilpose_keras.files import write_json
 from distilpose_keras.formats.names import ENTRY, FORMAT
+from distilpose_keras.geometry import GEOMETRIES, PLAIN
 from distilpose_keras.keypoints import KeypointSchema
 from distilpose_keras.person_scores import DEFAULT_PERSON_SCORE, PERSON_SCORES
 from distilpose_keras.types import FilePath, Json

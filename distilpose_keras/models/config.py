@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from distilpose_keras.codecs.codec import Codec
-from distilpose_keras.data.geometry import PLAIN, CropGeometry
+from distilpose_keras.geometry import PLAIN, CropGeometry
 from distilpose_keras.keypoints import COCO_17, KeypointSchema
 from distilpose_keras.losses.labels import LabelLoss
 from distilpose_keras.models.backbones import BACKBONES

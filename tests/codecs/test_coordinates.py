@@ -7,8 +7,8 @@ from distilpose_keras.codecs.coordinates import (
     encode_coordinates,
     flip_keypoints,
 )
-from distilpose_keras.data.geometry import PLAIN
 from distilpose_keras.data.transforms import transform_points
+from distilpose_keras.geometry import PLAIN
 from distilpose_keras.keypoints import COCO_17
 
 SIZE = (256, 192)

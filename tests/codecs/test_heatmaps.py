@@ -14,7 +14,7 @@ from distilpose_keras.codecs.heatmaps import (
     flip_heatmaps,
     graph_decode_heatmaps,
 )
-from distilpose_keras.data.geometry import PLAIN
+from distilpose_keras.geometry import PLAIN
 from distilpose_keras.keypoints import COCO_17
 
 

@@ -7,8 +7,8 @@ import onnx
 import pytest
 
 from distilpose_keras.codecs.coordinates import CoordinateCodec
-from distilpose_keras.data.geometry import PLAIN, UDP
 from distilpose_keras.formats import metadata, tflite_file
+from distilpose_keras.geometry import PLAIN, UDP
 from distilpose_keras.keypoints import COCO_17, KeypointSchema
 from tests.export.bare import relu_onnx, relu_tflite
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from distilpose_keras.codecs.subpixel import SubpixelCodec
-from distilpose_keras.data.geometry import ALIGNED
+from distilpose_keras.geometry import ALIGNED
 from distilpose_keras.losses.transpose import HalfHeatmapLoss
 from distilpose_keras.models.backbones import HRNet, Pixels, StemNet
 from distilpose_keras.models.config import PoseConfig

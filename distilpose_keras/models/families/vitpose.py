@@ -19,7 +19,7 @@ from keras import ops
 
 from distilpose_keras.codecs.gaussians import SIGMA
 from distilpose_keras.codecs.udp import UdpHeatmapCodec
-from distilpose_keras.data.geometry import UDP
+from distilpose_keras.geometry import UDP
 from distilpose_keras.losses.labels import HeatmapLoss
 from distilpose_keras.models.backbones import ViT
 from distilpose_keras.models.config import PoseConfig
