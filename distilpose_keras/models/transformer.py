@@ -47,7 +47,11 @@ class TokenTransformer:
         """Check that the channels divide."""
         check_divisible("dim", [self.dim], [self.heads])
         check_divisible("dim", [self.dim], [4])
-        check_divisible("layers", [self.layers], [self.blocks])
+        if self.layers % self.blocks:
+            raise ValueError(
+                f"layers must be a multiple of the {self.blocks} blocks. "
+                f"Received: {self.layers}"
+            )
 
     def patch_in_image(self, stride: int) -> tuple[int, int]:
         """Return (height, width) of a visual token in pixels of the image."""

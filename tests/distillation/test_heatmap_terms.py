@@ -16,10 +16,12 @@ BY_NAME = {term.name: term for term in TERMS}
 @pytest.mark.backend
 def test_output_distillation_is_that_of_vitpose(parity):
     reference = parity("families/vitpose/losses")
-    case = {k: reference[f"some_hidden/in_{k}"] for k in ("student", "teacher")}
-    weights = reference["some_hidden/in_weight"][..., None]
+    student, teacher, weights = (
+        keras.ops.convert_to_tensor(reference[f"some_hidden/in_{name}"])
+        for name in ("student", "teacher", "weight")
+    )
     found = BY_NAME["teacher_heatmap"].loss(
-        {"heatmaps": case["student"]}, {"heatmaps": case["teacher"]}, weights, None
+        {"heatmaps": student}, {"heatmaps": teacher}, weights[..., None], None
     )
     expected = float(reference["some_hidden/loss_output_distillation"])
     assert float(found) == pytest.approx(expected, rel=1e-5)
@@ -28,10 +30,14 @@ def test_output_distillation_is_that_of_vitpose(parity):
 @pytest.mark.backend
 def test_teacher_of_stacks_is_that_of_fpd(parity):
     reference = parity("families/fpd/losses")
+    student, teacher, weights = (
+        keras.ops.convert_to_tensor(reference[f"in_{name}"])
+        for name in ("student", "teacher", "weight")
+    )
     found = BY_NAME["teacher_stacks"].loss(
-        {"stacked_heatmaps": np.swapaxes(reference["in_student"], 0, 1)},
-        {"heatmaps": reference["in_teacher"]},
-        reference["in_weight"][..., None],
+        {"stacked_heatmaps": keras.ops.swapaxes(student, 0, 1)},
+        {"heatmaps": teacher},
+        weights[..., None],
         None,
     )
     assert float(found) == pytest.approx(float(reference["loss_kd"]), rel=1e-5)
