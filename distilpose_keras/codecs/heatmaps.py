@@ -316,19 +316,23 @@ def normalised(rows, columns, offsets, scores, size, missing=MISSING):
     """
     points = ops.stack(
         [
-            ops.sum(places * np.arange(places.shape[-1], dtype="float32"), axis=-1)
+            ops.sum(
+                ops.multiply(places, np.arange(places.shape[-1], dtype="float32")),
+                axis=-1,
+            )
             for places in (columns, rows)
         ],
         axis=-1,
     )
     found = ops.cast(scores > 0, "float32")
     points = found * (points + offsets - missing) + missing
-    return points * (1 / np.asarray(size)).astype("float32")
+    return ops.multiply(points, (1 / np.asarray(size)).astype("float32"))
 
 
 def _one_hot(positions, length):
     """(B, K, length), 1 at whole positions (B, K): products with it read a pixel."""
-    distance = np.arange(length, dtype="float32") - positions[..., None]
+    # By `ops`: PyTorch's tensors cannot be joined to arrays while they are trained.
+    distance = ops.subtract(np.arange(length, dtype="float32"), positions[..., None])
     return ops.cast(ops.abs(distance) < 0.5, "float32")
 
 

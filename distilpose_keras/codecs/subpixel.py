@@ -33,6 +33,7 @@ class SubpixelCodec(HeatmapCodec):
 
     sigma: float = SIGMA
     dark: bool = True
+    missing: float = 0.0
 
     def encode(self, keypoints, weights):
         """Return `draw_gaussians` of normalised keypoints, in NumPy."""
@@ -45,7 +46,7 @@ class SubpixelCodec(HeatmapCodec):
     def graph_encode(self, keypoints, weights):
         """Return `draw_gaussians` of normalised keypoints, as tensors."""
         span, origin = self._span_and_origin()
-        points = ops.cast(keypoints, "float32") * span + origin
+        points = ops.add(ops.multiply(ops.cast(keypoints, "float32"), span), origin)
         weights = ops.cast(weights, "float32")
         return draw_gaussians(points, weights, self.heatmap_size, self.sigma)
 
@@ -60,7 +61,10 @@ class SubpixelCodec(HeatmapCodec):
         decoded = super().graph_decode(outputs)
         span, origin = self._span_and_origin()
         size = np.array(self.heatmap_size[::-1], "float32")
-        keypoints = decoded["keypoints"] * (size / span) - origin / span
+        # By `ops`: PyTorch's tensors cannot be joined to arrays while they are trained.
+        keypoints = ops.subtract(
+            ops.multiply(decoded["keypoints"], size / span), origin / span
+        )
         return {**decoded, "keypoints": keypoints}
 
     def average_mirrored(
