@@ -107,7 +107,7 @@ def tokens(
         )
         if (i + 1) % per_block == 0:
             read.append(x[:, :k])
-    keypoint_tokens = read[0] if len(read) == 1 else ops.concatenate(read, axis=-1)
+    keypoint_tokens = ops.concatenate(read, axis=-1) if len(read) > 1 else x[:, :k]
     return keypoint_tokens, x[:, k:]
 
 
