@@ -50,6 +50,7 @@ class AnnotationRows:
         self._scores = array("f")
         self._keypoints = array("f")
         self._lengths = array("i")
+        self._confidences = {}  # by row, of the few data sets that have them
         self._unlabelled = {}  # (category, numbers) of what is left out: an example
 
     def add_annotation(self, entry, require_keypoints):
@@ -62,6 +63,9 @@ class AnnotationRows:
             kind = entry["category_id"], len(keypoints)
             self._unlabelled.setdefault(kind, entry["id"])
         else:
+            confidences = entry.get("keypoint_scores")
+            if confidences is not None:
+                self._confidences[len(self._lengths)] = array("f", confidences)
             self._append(entry, entry["id"], 1.0, keypoints)
 
     def add_detection(self, entry, score_threshold):
@@ -116,6 +120,14 @@ class AnnotationRows:
                 )
         image_index = images.positions(image_ids)
         refuse(image_index < 0, "is of an image that the file does not list")
+        wrong = np.zeros(len(self._lengths), bool)
+        for row, values in self._confidences.items():
+            wrong[row] = len(values) != num_keypoints or not all(
+                0 <= value <= 1 for value in values
+            )
+        refuse(
+            wrong[rows], f"must have {num_keypoints} keypoint_scores between 0 and 1"
+        )
         keypoints = self._triples(rows, lengths, num_keypoints)
         refuse(~np.isfinite(keypoints).all(axis=(1, 2)), "has a keypoint that is NaN")
         boxes, areas = self._boxes_and_areas(rows)
@@ -166,6 +178,14 @@ class AnnotationRows:
             triples[has, column] = flat[starts[has] + column]
         return triples.reshape(len(rows), num_keypoints, 3)
 
+    def _label_confidences(self, rows, num_keypoints):
+        """Return (n, K) what each label is worth; 1 where the file does not say."""
+        confidences = np.ones((len(rows), num_keypoints), np.float32)
+        if self._confidences:
+            for n, row in enumerate(rows):
+                confidences[n] = self._confidences.get(row, 1.0)
+        return confidences
+
     def _boxes_and_areas(self, rows):
         boxes = np.frombuffer(self._boxes, np.float64).reshape(-1, 4)[rows]
         return boxes, np.frombuffer(self._areas, np.float64)[rows]
@@ -182,6 +202,7 @@ class AnnotationRows:
             "areas": areas[kept],
             "keypoints": keypoints[kept, :, :2],
             "visibility": keypoints[kept, :, 2].clip(0, 2).astype(np.uint8),
+            "confidences": self._label_confidences(rows, keypoints.shape[1]),
             "annotation_ids": np.frombuffer(self._annotation_ids, np.int64)[rows],
             "scores": np.frombuffer(self._scores, np.float32)[rows],
         }

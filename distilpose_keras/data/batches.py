@@ -106,4 +106,5 @@ class BatchMaker:
             people.keypoints[indices],
             people.visibility[indices],
             keep,
+            people.confidences[indices],
         )

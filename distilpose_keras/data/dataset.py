@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from distilpose_keras.data.batches import BatchMaker
+from distilpose_keras.data.cache import open_cache
 from distilpose_keras.data.epoch_plan import plan_epoch
 from distilpose_keras.data.images import ImageError
 from distilpose_keras.data.samples import SampleLoader
@@ -33,8 +34,9 @@ class PoseDataset(keras.utils.PyDataset):
     """Batches of person crops with target keypoints, for `fit` on every backend.
 
     A batch is ``(images, targets)``: images (B, H, W, 3), and targets a dict of
-    ``keypoints`` (B, K, 2) in [0, 1] of the crop and ``weights`` (B, K, 1), 1 for a
-    labelled joint inside the crop and 0 for any other, float32. The last batch of an
+    ``keypoints`` (B, K, 2) in [0, 1] of the crop and ``weights`` (B, K, 1), for a
+    labelled joint inside the crop 1, or what the data set says that the label is worth,
+    and 0 for any other, float32. The last batch of an
     epoch may be smaller.
 
     What a batch holds follows from (seed, epoch, index) alone, whatever the number of
@@ -71,6 +73,8 @@ class PoseDataset(keras.utils.PyDataset):
             same shape, applied to whole batches; see `AppearanceAugmentation`.
         drop_last: leave out a last batch that is smaller than the others.
         workers: processes that prepare batches; with 1 the calling process does.
+        cache: folder for decoded pictures (`PatchCache`), written at the first use:
+            batches are the same, and cost a sixth of the time where pictures are small.
 
     Attributes:
         processes: the ``workers`` argument; Keras' own ``workers`` stays 1.
@@ -93,6 +97,7 @@ class PoseDataset(keras.utils.PyDataset):
         appearance=None,
         drop_last=False,
         workers=1,
+        cache=None,
     ):
         """Prepare the first epoch; nothing is read yet."""
         # Keras sees one worker: its own pool would not know the epoch.
@@ -119,12 +124,19 @@ class PoseDataset(keras.utils.PyDataset):
         self._drop_last = drop_last
         self._appearance = appearance
         self._seed = seed
+        input_size = tuple(input_size)
+        augmentation = augmentation or Augmentation.none()
+        patches = None
+        if cache is not None:
+            crops = {"input_size": input_size, "augmentation": augmentation}
+            patches = open_cache(cache, people, progress=True, **crops)
         loader = SampleLoader(
             people.schema,
-            tuple(input_size),
-            augmentation or Augmentation.none(),
+            input_size,
+            augmentation,
             seed,
             CACHE_BYTES // workers,
+            patches,
         )
         self._maker = BatchMaker(people, loader, workers)
         self._lock = threading.Lock()

@@ -9,13 +9,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from distilpose_keras.data.cache import PatchCache
 from distilpose_keras.data.codecs import encode_regression
 from distilpose_keras.data.images import ImageError, read_reduced_image
 from distilpose_keras.data.transforms import (
     Augmentation,
     affine_matrix,
+    affordable_reduction,
     augment_pose,
     box_to_center_scale,
+    reduced_matrix,
     transform_points,
     warp,
 )
@@ -32,6 +35,7 @@ class SampleRequest(NamedTuple):
         keypoints: (n, K, 2) pixels.
         visibility: (n, K).
         keep: (n,) bool: the picture will be wanted again soon.
+        confidences: (n, K) in [0, 1], what a label is worth; None where all are 1.
     """
 
     indices: np.ndarray
@@ -40,6 +44,7 @@ class SampleRequest(NamedTuple):
     keypoints: np.ndarray
     visibility: np.ndarray
     keep: np.ndarray
+    confidences: np.ndarray | None = None
 
 
 class SampleArrays(NamedTuple):
@@ -111,6 +116,7 @@ class SampleLoader:
         augmentation: Augmentation.
         seed: with the epoch and a person's position, seeds that person's augmentation.
         cache_bytes: decoded pictures to hold.
+        patches: `PatchCache` to read from in place of the picture files, or None.
     """
 
     schema: KeypointSchema
@@ -118,6 +124,7 @@ class SampleLoader:
     augmentation: Augmentation
     seed: int
     cache_bytes: int
+    patches: PatchCache | None = None
     _cache: ImageCache = field(init=False, repr=False)
 
     def __post_init__(self):
@@ -170,11 +177,7 @@ class SampleLoader:
         matrix = affine_matrix(
             center, scale, rotation, output_size=self.input_size, flip=flip
         )
-        reduction = affordable_reduction(matrix)
-        image, reduction = self._cache.read(request.paths[n], reduction, keep)
-        arrays.images[slot] = warp(
-            image, reduced_matrix(matrix, reduction), self.input_size
-        )
+        arrays.images[slot] = self._crop(request, n, matrix, keep)
         points = transform_points(request.keypoints[n], matrix)
         if flip:
             points = points[self.schema.flip_permutation]
@@ -182,24 +185,19 @@ class SampleLoader:
         arrays.keypoints[slot], arrays.weights[slot] = encode_regression(
             points, visibility, self.input_size
         )
+        if request.confidences is not None:
+            confidences = request.confidences[n]
+            if flip:
+                confidences = confidences[self.schema.flip_permutation]
+            arrays.weights[slot] *= confidences[:, None]
 
-
-def affordable_reduction(matrix):
-    """Return how much smaller a picture may be decoded for a crop: 1, 2, 4 or 8.
-
-    Two decoded pixels are left for every pixel of the crop along each axis, so that
-    bilinear sampling sees no less than it did.
-
-    Args:
-        matrix: (2, 3) from source to crop pixels.
-    """
-    zoom = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
-    return next((factor for factor in (8, 4, 2) if 2 * zoom * factor <= 1), 1)
-
-
-def reduced_matrix(matrix, reduction):
-    """Return the (2, 3) matrix from the pixels of a reduced picture to crop pixels."""
-    linear = matrix[:, :2] * reduction
-    # Pixel 0 of the reduced picture covers pixels 0 to reduction - 1.
-    shift = matrix[:, 2] + matrix[:, :2].sum(axis=1) * (reduction - 1) / 2
-    return np.concatenate([linear, shift[:, None]], axis=1)
+    def _crop(self, request, n, matrix, keep):
+        """Return the (H, W, 3) crop that a (2, 3) matrix cuts out of a picture."""
+        if self.patches is not None:
+            image, corner, reduction = self.patches.read(int(request.indices[n]))
+            matrix = reduced_matrix(matrix, reduction)
+            matrix[:, 2] += matrix[:, :2] @ corner
+            return warp(image, matrix, self.input_size)
+        reduction = affordable_reduction(matrix)
+        image, reduction = self._cache.read(request.paths[n], reduction, keep)
+        return warp(image, reduced_matrix(matrix, reduction), self.input_size)

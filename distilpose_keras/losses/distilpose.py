@@ -170,7 +170,7 @@ def gaussian_heatmaps(keypoints, weights, heatmap_size, sigma=2.0):
     sigmas = ops.full_like(centers, sigma)
     columns = _gaussian(width, centers[..., 0], sigmas[..., 0], reach)
     rows = _gaussian(height, centers[..., 1], sigmas[..., 1], reach)
-    drawn = ops.cast(weights > 0.5, "float32")[..., None]
+    drawn = ops.cast(weights > 0, "float32")[..., None]
     return drawn * rows[..., :, None] * columns[..., None, :], weights
 
 

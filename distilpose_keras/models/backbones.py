@@ -8,6 +8,7 @@ from keras import layers, ops
 
 from distilpose_keras.models.configs import RESNET_BLOCKS
 from distilpose_keras.models.layers import conv_bn as train_conv_bn
+from distilpose_keras.models.lite import lite
 
 HRNET_MODULES = {2: 1, 3: 4, 4: 3}  # exchange modules per stage (Sun et al., 2019)
 HRNET_BLOCKS = 4  # basic blocks per branch and module
@@ -24,7 +25,12 @@ def backbone(images, config, conv_bn=train_conv_bn):
     Returns:
         (B, H / 4, W / 4, C) features, or (B, H / 32, W / 32, 2048) of a ResNet.
     """
-    builders = {"stemnet": stemnet, "hrnet": hrnet, "resnet": resnet}
+    builders = {
+        "stemnet": stemnet,
+        "hrnet": hrnet,
+        "resnet": resnet,
+        "lite": lite,
+    }
     return builders[config.backbone](images, config, conv_bn)
 
 

@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass, fields, replace
 
 from distilpose_keras.keypoints import COCO_17, KeypointSchema
 
-BACKBONES = ("stemnet", "hrnet", "resnet")
-STUDENT_HEADS = ("token_regression", "regression")
+BACKBONES = ("stemnet", "hrnet", "resnet", "lite")
+STUDENT_HEADS = ("token_regression", "regression", "integral")
 TEACHER_HEADS = ("token_heatmap", "heatmap")
 FEATURE_STRIDE = 4  # of the map that is cut into patches, and of every heatmap
 RESNET_BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
@@ -30,6 +30,7 @@ class ModelConfig:
         hrnet_width: channels of HRNet's finest branch.
         hrnet_stages: 3 or 4, the stage whose finest branch is the feature map.
         resnet_depth: 50, 101 or 152.
+        lite_widths: channels at strides 8 and 4 of the way up (lite).
         patch_size: (height, width) of a visual token on the feature map.
         token_dim: D, channels of a token.
         token_layers: transformer layers.
@@ -53,6 +54,7 @@ class ModelConfig:
     hrnet_width: int = 48
     hrnet_stages: int = 3
     resnet_depth: int = 50
+    lite_widths: tuple[int, int] = (64, 48)
     patch_size: tuple[int, int] = (4, 3)
     token_dim: int = 192
     token_layers: int = 12
@@ -101,6 +103,8 @@ class ModelConfig:
         """Stride of the coarsest feature map, which the input must divide by."""
         if self.backbone == "stemnet":
             return FEATURE_STRIDE
+        if self.backbone == "lite":
+            return 16
         return 32 if self.backbone == "resnet" or self.hrnet_stages == 4 else 16
 
     @property
@@ -144,6 +148,7 @@ class ModelConfig:
                 "schema": KeypointSchema.from_dict(data["schema"]),
                 "input_size": tuple(data["input_size"]),
                 "patch_size": tuple(data["patch_size"]),
+                "lite_widths": tuple(data.get("lite_widths", cls.lite_widths)),
             },
         )
 

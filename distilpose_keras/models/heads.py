@@ -3,6 +3,7 @@
 import keras
 from keras import layers, ops
 
+from distilpose_keras.models.integral import integral_head
 from distilpose_keras.models.layers import (
     TOKEN_INITIALIZER,
     AddPositions,
@@ -29,6 +30,7 @@ def head(features, config):
         "token_heatmap": token_heatmap_head,
         "regression": regression_head,
         "heatmap": heatmap_head,
+        "integral": integral_head,
     }
     return builders[config.head](features, config)
 
