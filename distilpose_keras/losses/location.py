@@ -26,8 +26,7 @@ def location_loss(logits, keypoints, *, weights, sigma, sample_weight=None):
         sample_weight: optional (B,).
     """
     height, width = logits.shape[2:]
-    logits = ops.cast(logits, "float32")
-    keypoints = ops.cast(keypoints, "float32")
+    logits, keypoints, weights = _float32(logits, keypoints, weights)
     rows = _normalised_gaussian(height, keypoints[..., 1] * height, sigma)
     columns = _normalised_gaussian(width, keypoints[..., 0] * width, sigma)
     # The target is a product of both, so no (B, K, H, W) map of it is needed.
@@ -46,6 +45,7 @@ def distance_loss(keypoints, targets, *, weights, sample_weight=None):
         weights: (B, K, 1).
         sample_weight: optional (B,).
     """
+    keypoints, targets, weights = _float32(keypoints, targets, weights)
     return _mean(ops.abs(keypoints - targets) * weights, sample_weight)
 
 
@@ -72,7 +72,7 @@ def nearness(keypoints, targets, spreads):
     Returns:
         (B, K, 1), not differentiated.
     """
-    spreads = ops.convert_to_tensor(spreads, dtype="float32")
+    keypoints, targets, spreads = _float32(keypoints, targets, spreads)
     squares = ops.square((keypoints - targets) / spreads)
     return ops.stop_gradient(ops.exp(-0.5 * ops.sum(squares, axis=-1, keepdims=True)))
 
@@ -86,7 +86,13 @@ def nearness_loss(scores, targets, *, weights, sample_weight=None):
         weights: (B, K, 1).
         sample_weight: optional (B,).
     """
+    scores, targets, weights = _float32(scores, targets, weights)
     return _mean(ops.square(scores - targets) * weights, sample_weight)
+
+
+def _float32(*tensors):
+    """Make tensors of whatever came, in the precision that sums of many pixels need."""
+    return [ops.cast(tensor, "float32") for tensor in tensors]
 
 
 def _normalised_gaussian(length, centers, sigma):

@@ -13,7 +13,7 @@ Two figures that are often confused are kept apart:
 import math
 from pathlib import Path
 
-from keras import layers
+from keras import layers, tree
 
 from distilpose_keras.models.build import build_model, load_model
 from distilpose_keras.profiling.counts import Counts, Profile
@@ -112,7 +112,7 @@ def profile_model(model, name=None):
 def _count(operation, counts):
     """Add one operation of a functional graph."""
     kind = type(operation).__name__
-    if kind == "Conv2D":
+    if kind in ("Conv2D", "DepthwiseConv2D"):
         positions = math.prod(operation.output.shape[1:3])
         counts.linear += positions * math.prod(operation.kernel.shape)
         if operation.use_bias:
@@ -123,7 +123,7 @@ def _count(operation, counts):
     elif kind == "Dense":
         counts.linear += _elements(operation.input) * operation.units
     elif kind == "Matmul":
-        left, _ = operation.input
+        left, *_ = tree.flatten(operation.input)  # the right one may be a constant
         counts.attention += _elements(operation.output) * left.shape[-1]
     counted = operation.input if "Pooling" in kind else operation.output
     if kind in ELEMENTWISE:

@@ -14,7 +14,11 @@ from distilpose_keras.training.replicas import (
     synchronize_batch_norm,
     variable_scope,
 )
-from distilpose_keras.training.workarounds import keep_freed_memory, without_autotuning
+from distilpose_keras.training.workarounds import (
+    keep_freed_memory,
+    without_autotuning,
+    without_layout_copies,
+)
 
 
 class PoseTrainer(keras.Model):
@@ -87,10 +91,11 @@ class PoseTrainer(keras.Model):
         """Train as `keras.Model.fit` does.
 
         The batches of a `PyDataset` are made to split evenly among replicas and read
-        `without_autotuning`, and the process keeps memory that a step frees, see
-        `keep_freed_memory`.
+        `without_autotuning`, the process keeps memory that a step frees, see
+        `keep_freed_memory`, and PyTorch convolves `without_layout_copies`.
         """
         keep_freed_memory()
+        without_layout_copies()
         return super().fit(
             self._batches_of(x, shuffle=shuffle, class_weight=class_weight),
             *args,
