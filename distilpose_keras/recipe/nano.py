@@ -1,9 +1,10 @@
 """The phone-sized preset: what `distilpose_nano` is, and how it is trained on CPUs.
 
-The trunk of `models.lite` starts from ImageNet's weights. Three stages thaw it from the
-top: first only what is new learns, on features that stand still, then the part of the
-trunk that is about bodies, then all but the part that is about edges. Each stage is a
-training of its own, which resumes where it was killed; a finished stage is a file.
+The trunk of `models.lite` starts from ImageNet's weights. First only what is new
+learns, on features that stand still; then all but the stages that are about edges, at
+strides 2 and 4, which stay as they are. A short training that is worth having comes
+before the long one. Each is a training of its own, which resumes where it was killed; a
+finished stage is a file.
 """
 
 from dataclasses import asdict, dataclass
@@ -64,8 +65,8 @@ class Stage:
 
 STAGES = (
     Stage("head", frozen=5, epochs=1, learning_rate=2e-3, ema_momentum=0.99),
-    Stage("upper", frozen=3, epochs=4, learning_rate=1e-3, ema_momentum=0.998),
-    Stage("whole", frozen=2, epochs=60, learning_rate=1e-3, ema_momentum=0.999),
+    Stage("short", frozen=2, epochs=10, learning_rate=1e-3, ema_momentum=0.998),
+    Stage("long", frozen=2, epochs=90, learning_rate=1e-3, ema_momentum=0.9995),
 )
 
 
