@@ -65,7 +65,7 @@ class Stage:
 
 STAGES = (
     Stage("head", frozen=5, epochs=1, learning_rate=2e-3, ema_momentum=0.99),
-    Stage("short", frozen=2, epochs=10, learning_rate=1e-3, ema_momentum=0.998),
+    Stage("short", frozen=2, epochs=6, learning_rate=1e-3, ema_momentum=0.998),
     Stage("long", frozen=2, epochs=90, learning_rate=1e-3, ema_momentum=0.9995),
 )
 
