@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from distilpose_keras.data.images import read_image
-from distilpose_keras.data.transforms import affine_matrix, box_to_center_scale, warp
+from distilpose_keras.data.geometry import PLAIN
+from distilpose_keras.data.transforms import box_to_center_scale, warp
 
 
 class CropBatch(NamedTuple):
@@ -28,7 +28,7 @@ class CropBatch(NamedTuple):
     scales: np.ndarray
 
 
-def crop_people(image, centers, scales, input_size):
+def crop_people(image, centers, scales, input_size, geometry=PLAIN):
     """Cut people out of an image.
 
     Args:
@@ -36,18 +36,19 @@ def crop_people(image, centers, scales, input_size):
         centers: (N, 2) crop centers, pixels.
         scales: (N, 2) crop sizes, in units of 200 pixels.
         input_size: (H, W) of a crop.
+        geometry: `CropGeometry` of the model that is shown the crops.
 
     Returns:
         (N, H, W, 3) uint8 crops.
     """
     crops = np.empty((len(centers), *input_size, 3), np.uint8)
     for crop, center, scale in zip(crops, centers, scales, strict=True):
-        matrix = affine_matrix(center, scale, output_size=input_size)
+        matrix = geometry.affine_matrix(center, scale, output_size=input_size)
         crop[:] = warp(image, matrix, input_size)
     return crops
 
 
-def crop_batches(people, *, input_size, batch_size, workers=None):
+def crop_batches(people, *, input_size, batch_size, workers=None, geometry=PLAIN):
     """Yield the crops of all people, each image decoded once.
 
     Threads decode and crop the next images while the caller works on a batch;
@@ -58,6 +59,7 @@ def crop_batches(people, *, input_size, batch_size, workers=None):
         input_size: (H, W) of a crop.
         batch_size: people in a batch; the last one may have fewer.
         workers: threads; one per core by default.
+        geometry: `CropGeometry` of the model that is shown the crops.
 
     Yields:
         `CropBatch`, people of an image together.
@@ -71,10 +73,10 @@ def crop_batches(people, *, input_size, batch_size, workers=None):
 
     def prepare(indices):
         centers, scales = box_to_center_scale(
-            people.boxes_xywh[indices], input_size=input_size
+            people.boxes_xywh[indices], input_size=input_size, geometry=geometry
         )
-        image = read_image(people[int(indices[0])].image_path)
-        crops = crop_people(image, centers, scales, input_size)
+        image = people.read_picture(people.image_index[indices[0]])
+        crops = crop_people(image, centers, scales, input_size, geometry)
         return CropBatch(indices, crops, centers, scales)
 
     try:

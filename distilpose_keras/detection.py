@@ -61,9 +61,10 @@ class PersonFinder:
         boxes = np.asarray(windows, np.float64).reshape(-1, 4) / zoom
         scores = np.asarray(margins, np.float64).reshape(-1)
         boxes = _clip(_without_margin(boxes), image.shape[:2])
-        sound = (scores > SCORE_THRESHOLD) & (boxes[:, 2:] > 1).all(axis=1)
+        sound = (boxes[:, 2:] > 1).all(axis=1)
         boxes, scores = boxes[sound], scores[sound]
-        kept = box_nms(boxes, scores, threshold=OVERLAP_THRESHOLD)
+        kept = cv2.dnn.NMSBoxes(boxes, scores, SCORE_THRESHOLD, OVERLAP_THRESHOLD)
+        kept = np.array(kept, np.int64)  # of nothing, an empty tuple
         return boxes[kept], np.minimum(scores[kept], 1.0)
 
 
@@ -86,15 +87,23 @@ class BoxFile:
             raise ValueError(f"detection file not found: {path}")
         entry = None
         try:
-            for entry in json.loads(self._path.read_text(encoding="utf-8")):
+            for entry in json.loads(self._path.read_text(encoding="utf-8-sig")):
                 key = entry["file_name"] if "file_name" in entry else entry["image_id"]
                 left, top, width, height = map(float, entry["bbox"])
                 row = (left, top, width, height, float(entry.get("score", 1.0)))
                 self._boxes[key].append(row)
-        except (KeyError, TypeError, ValueError) as error:
+        # A number may be too large for a float, and a list too deep for the parser.
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            OverflowError,
+            RecursionError,
+        ) as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise ValueError(
                 f"{path} must be a JSON list of bbox with image_id or file_name "
-                f"({type(error).__name__}: {error}). Received: {str(entry)[:80]}"
+                f"({reason[:120]}). Received: {' '.join(str(entry).split())[:80]}"
             ) from None
 
     def find(self, picture):
@@ -117,29 +126,6 @@ def whole_image(image):
     """The image as one person box: (1, 4) and its score (1,)."""
     height, width = image.shape[:2]
     return np.array([[0.0, 0.0, width, height]]), np.ones(1)
-
-
-def box_nms(boxes_xywh, scores, *, threshold):
-    """Suppress boxes that overlap a better one.
-
-    Args:
-        boxes_xywh: (N, 4) boxes.
-        scores: (N,) scores.
-        threshold: intersection over union above which a box is dropped.
-
-    Returns:
-        Indices of the survivors, best first.
-    """
-    low = boxes_xywh[:, :2]
-    high = low + boxes_xywh[:, 2:]
-    area = boxes_xywh[:, 2:].prod(axis=1)
-    kept = []
-    for index in np.argsort(-scores, kind="stable"):
-        sides = np.minimum(high[index], high[kept]) - np.maximum(low[index], low[kept])
-        shared = np.maximum(sides, 0).prod(axis=1)
-        if (shared <= threshold * (area[index] + area[kept] - shared)).all():
-            kept.append(int(index))
-    return np.array(kept, np.int64)
 
 
 def _zoom(size):

@@ -7,17 +7,12 @@ import numpy as np
 from rich.progress import Progress
 
 from distilpose_keras.crops import crop_batches
-from distilpose_keras.data.transforms import PIXEL_STD, box_to_center_scale
+from distilpose_keras.data.geometry import PIXEL_STD
+from distilpose_keras.data.transforms import box_to_center_scale
+from distilpose_keras.keypoint_names import match_names
+from distilpose_keras.oks import NMS_THRESHOLD, oks_nms, select_poses
 from distilpose_keras.predictor import PosePredictor
-from distilpose_keras.scoring import (
-    FIGURES,
-    NMS_THRESHOLD,
-    oks_nms,
-    read_ground_truth,
-    rescore,
-    score_coco,
-    select_poses,
-)
+from distilpose_keras.scoring import FIGURES, read_ground_truth, rescore, score_coco
 
 __all__ = [
     "FIGURES",
@@ -43,7 +38,7 @@ def evaluate(
 ):
     """Score a model by COCO's keypoint evaluation.
 
-    Boxes -> crops -> keypoints -> person scores (`rescore`) -> OKS-NMS -> pycocotools.
+    Boxes -> crops -> keypoints -> person scores (the model's rule) -> OKS-NMS -> AP.
 
     Args:
         predictor: a `PosePredictor`, or what its constructor takes.
@@ -63,8 +58,8 @@ def evaluate(
         boxes that were run) and `seconds`.
 
     Raises:
-        ValueError: if the model's keypoints are not those of the data, there is
-            nothing to score, or an image cannot be read.
+        ValueError: if the model's keypoints are not those of the data or not finite,
+            there is nothing to score, or an image cannot be read.
     """
     if not isinstance(predictor, PosePredictor):
         predictor = PosePredictor(predictor)
@@ -74,8 +69,10 @@ def evaluate(
     keypoints, scores = predict_people(
         predictor, boxes, flip=flip, batch_size=batch_size, progress=progress
     )
-    _, scales = box_to_center_scale(boxes.boxes_xywh, input_size=predictor.input_size)
-    person_scores = rescore(scores, boxes.scores)
+    _, scales = box_to_center_scale(
+        boxes.boxes_xywh, input_size=predictor.input_size, geometry=predictor.geometry
+    )
+    person_scores = predictor.person_scores(scores, boxes.scores)
     image_ids = _image_ids(boxes)
     sigmas = people.schema.sigmas
     kept = select_poses(
@@ -126,19 +123,28 @@ def predict_people(predictor, people, *, flip=False, batch_size=32, progress=Fal
 
     Returns:
         keypoints (N, K, 2) float64 in pixels of the images and scores (N, K) float32,
-        in the order of ``people``.
+        in the order of ``people`` and of their schema.
+
+    Raises:
+        ValueError: if the model does not predict the people's keypoints.
     """
+    places = _places(predictor, people)
     keypoints = np.zeros((len(people), people.schema.num_keypoints, 2))
     scores = np.zeros(keypoints.shape[:2], np.float32)
     batches = crop_batches(
-        people, input_size=predictor.input_size, batch_size=batch_size
+        people,
+        input_size=predictor.input_size,
+        batch_size=batch_size,
+        geometry=predictor.geometry,
     )
     with Progress(transient=True, disable=not progress) as bar:
         task = bar.add_task("evaluating", total=len(people))
         for batch in batches:
-            keypoints[batch.indices], scores[batch.indices] = predictor.predict_people(
+            found, sure = predictor.predict_people(
                 batch.crops, batch.centers, batch.scales, flip=flip
             )
+            keypoints[batch.indices] = found[:, places]
+            scores[batch.indices] = sure[:, places]
             bar.advance(task, len(batch.indices))
     return keypoints, scores
 
@@ -150,16 +156,31 @@ def _image_ids(people):
 
 def _check(predictor, people):
     """Raise where there is nothing to score or the keypoints differ."""
-    found, expected = predictor.schema.num_keypoints, people.schema.num_keypoints
-    if found != expected:
-        raise ValueError(
-            f"the model must predict the {expected} keypoints of "
-            f"{people.annotation_file}. Received: a model of {found}"
-        )
+    _places(predictor, people)
     if not len(people):
         raise ValueError(
             f"nobody to evaluate in {people.annotation_file}: {people.summary()}"
         )
+
+
+def _places(predictor, people):
+    """Where the people's keypoints are among the model's: the order may differ."""
+    try:
+        places = match_names(people.schema.names, predictor.schema.names)
+    except ValueError as error:
+        raise ValueError(
+            f"the model must predict the keypoints of {people.annotation_file}: {error}"
+        ) from None
+    lacking = [
+        name for name, at in zip(people.schema.names, places, strict=True) if at < 0
+    ]
+    if lacking:
+        raise ValueError(
+            f"the model must predict the {len(places)} keypoints of "
+            f"{people.annotation_file}. Received: a model of "
+            f"{predictor.schema.num_keypoints}, without {', '.join(lacking)}"
+        )
+    return places
 
 
 class PoseEvaluation(keras.callbacks.Callback):
@@ -204,7 +225,7 @@ class PoseEvaluation(keras.callbacks.Callback):
         if (epoch + 1) % self.every and not last:
             return
         # `self.model` also brings the weights of a JAX training step up to date.
-        model = pose_model(self.model)
+        model = self.model.model
         if self._predictor is None:
             self._predictor = PosePredictor(
                 model, batch_size=self._settings["batch_size"]
@@ -213,12 +234,3 @@ class PoseEvaluation(keras.callbacks.Callback):
         self.results.append({"epoch": epoch + 1, **result})
         if logs is not None:
             logs["val_AP"] = result["AP"]
-
-
-def pose_model(trainer):
-    """The `PoseModel` inside a `Distiller` or `HeatmapTrainer`, or itself."""
-    for name in ("student", "model"):
-        inner = getattr(trainer, name, None)
-        if inner is not None:
-            return inner
-    return trainer

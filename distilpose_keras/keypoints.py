@@ -4,6 +4,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from distilpose_keras.keypoint_names import canonical_name, pair_sides
+
+UNKNOWN_SIGMA = 0.05  # OKS deviation of a keypoint that COCO does not know
+_LOWER_BODY = ("hip", "knee", "ankle", "foot", "toe", "heel", "leg")
+
 
 @dataclass(frozen=True)
 class KeypointSchema:
@@ -17,6 +22,8 @@ class KeypointSchema:
             of the square root of the person's area.
         upper_body: indices of the upper-body keypoints; the others are lower body.
             Half-body augmentation cuts between the two.
+        unpaired: names that hold a side of the body and have no partner in
+            ``flip_pairs``: with one of them, nothing may be mirrored.
     """
 
     names: tuple[str, ...]
@@ -24,6 +31,7 @@ class KeypointSchema:
     skeleton: tuple[tuple[int, int], ...]
     sigmas: tuple[float, ...]
     upper_body: tuple[int, ...]
+    unpaired: tuple[str, ...] = ()
 
     def __post_init__(self):
         """Check that all indices and lengths fit the names."""
@@ -45,11 +53,25 @@ class KeypointSchema:
 
     @property
     def flip_permutation(self):
-        """(K,) int array: ``keypoints[flip_permutation]`` exchanges left and right."""
+        """(K,) int array: ``keypoints[flip_permutation]`` exchanges left and right.
+
+        Raises:
+            ValueError: naming the `unpaired` keypoints, if there are any.
+        """
+        self.check_mirror()
         permutation = np.arange(self.num_keypoints)
         for left, right in self.flip_pairs:
             permutation[left], permutation[right] = right, left
         return permutation
+
+    def check_mirror(self):
+        """Raise a ValueError if a mirror would mix left and right."""
+        if self.unpaired:
+            raise ValueError(
+                "pictures cannot be mirrored: the names of these keypoints hold a side "
+                f"and no partner was found: {', '.join(self.unpaired)}. Give the pairs "
+                "(flip_pairs), or do not mirror"
+            )
 
     @property
     def lower_body(self):
@@ -57,43 +79,81 @@ class KeypointSchema:
         return tuple(i for i in range(len(self.names)) if i not in self.upper_body)
 
     @classmethod
-    def from_coco_category(cls, category, sigmas=None):
+    def from_coco_category(cls, category, sigmas=None, flip_pairs=None):
         """Build a schema from a COCO ``categories`` entry.
 
-        Left and right are paired by name (``left_X`` with ``right_X``). A category
-        with COCO's own 17 names gets COCO's sigmas; another one needs ``sigmas`` or
-        is given 0.05 for every keypoint.
+        Left and right are paired by name, in the usual spellings (see `pair_sides`).
+        Keypoints that COCO knows by name have COCO's sigmas, others 0.05. Lines of the
+        skeleton that cannot be drawn are left out (see `skeleton_lines`); where there
+        is none, COCO's lines between the keypoints that it knows are drawn.
 
         Args:
             category: dict with ``keypoints`` (names) and ``skeleton`` (1-based pairs).
             sigmas: K OKS standard deviations, or None.
+            flip_pairs: (left, right) pairs of names or 0-based indices, where the names
+                do not tell; () if a mirror exchanges nothing.
 
         Raises:
-            ValueError: if the category names no keypoints or its skeleton is invalid.
+            ValueError: if the category names no keypoints or a pair is none of them.
         """
-        names = tuple(category.get("keypoints", ()))
-        if not names:
+        names = category.get("keypoints")
+        if not isinstance(names, (list, tuple)) or not names:
             raise ValueError(
                 "a keypoint category must list its keypoint names under 'keypoints'. "
-                f"Received: {sorted(category)}"
+                f"Received: {sorted(map(str, category))}"
             )
-        if names == COCO_17.names and sigmas is None:
+        names = tuple(str(name) for name in names)
+        if names == COCO_17.names and sigmas is None and flip_pairs is None:
             return COCO_17
-        index = {name: i for i, name in enumerate(names)}
-        pairs = tuple(
-            (index[name], index["right" + name[4:]])
-            for name in names
-            if name.startswith("left") and "right" + name[4:] in index
-        )
-        legs = ("hip", "knee", "ankle", "foot", "toe", "heel", "leg")
-        return cls(
+        known = _places_in_coco(names)
+        if sigmas is None:
+            sigmas = (UNKNOWN_SIGMA if k is None else COCO_17.sigmas[k] for k in known)
+        pairs, unpaired = pair_sides(names)
+        lines, _ = skeleton_lines(category.get("skeleton"), names)
+        schema = cls(
             names=names,
             flip_pairs=pairs,
-            skeleton=tuple((a - 1, b - 1) for a, b in category.get("skeleton", ())),
-            sigmas=tuple(sigmas) if sigmas is not None else (0.05,) * len(names),
+            skeleton=lines or _coco_lines(known),
+            sigmas=tuple(float(sigma) for sigma in sigmas),
             upper_body=tuple(
-                i for i, n in enumerate(names) if not any(leg in n for leg in legs)
+                i
+                for i, name in enumerate(names)
+                if not any(part in name.lower() for part in _LOWER_BODY)
             ),
+            unpaired=unpaired,
+        )
+        return schema if flip_pairs is None else schema.with_flip_pairs(flip_pairs)
+
+    def with_flip_pairs(self, pairs):
+        """Return the same schema with these pairs; its word counts, not the names'.
+
+        Args:
+            pairs: (left, right) pairs of names or 0-based indices.
+
+        Raises:
+            ValueError: if a pair is not two keypoints, or one is in two pairs.
+        """
+        try:
+            found = [tuple(map(self._index, pair)) for pair in pairs]
+        except TypeError:
+            found = [()]
+        flat = [index for pair in found for index in pair]
+        if any(len(pair) != 2 for pair in found) or len(set(flat)) < len(flat):
+            raise ValueError(
+                "flip_pairs must be pairs of a left and a right keypoint, each in one "
+                f"pair. Received: {pairs}"
+            )
+        return replace(self, flip_pairs=tuple(found), unpaired=())
+
+    def _index(self, keypoint):
+        """The position of a keypoint given by name or position."""
+        if keypoint in self.names:
+            return self.names.index(keypoint)
+        if isinstance(keypoint, int) and 0 <= keypoint < len(self.names):
+            return keypoint
+        raise ValueError(
+            f"flip_pairs must hold keypoints of {', '.join(self.names)}. "
+            f"Received: {keypoint!r}"
         )
 
     def with_sigmas(self, sigmas):
@@ -108,6 +168,7 @@ class KeypointSchema:
             "skeleton": [list(p) for p in self.skeleton],
             "sigmas": list(self.sigmas),
             "upper_body": list(self.upper_body),
+            **({"unpaired": list(self.unpaired)} if self.unpaired else {}),
         }
 
     @classmethod
@@ -119,7 +180,69 @@ class KeypointSchema:
             skeleton=tuple((int(a), int(b)) for a, b in data["skeleton"]),
             sigmas=tuple(float(s) for s in data["sigmas"]),
             upper_body=tuple(int(i) for i in data["upper_body"]),
+            unpaired=tuple(data.get("unpaired", ())),
         )
+
+
+def skeleton_lines(skeleton, names):
+    """Read the lines of a drawing, as different programs write them.
+
+    COCO's are 1-based pairs. A 0 among them says that they start from 0; names stand
+    for themselves; numbers in a row are pairs.
+
+    Args:
+        skeleton: of a ``categories`` entry; may be None.
+        names: K keypoint names.
+
+    Returns:
+        0-based index pairs, and how many lines cannot be drawn.
+    """
+    lines = skeleton if isinstance(skeleton, (list, tuple)) else ()
+    if lines and not any(isinstance(line, (list, tuple)) for line in lines):
+        lines = [lines[n : n + 2] for n in range(0, len(lines), 2)]
+    ends = [_line_ends(line, names) for line in lines]
+    numbers = [n for line in ends if line for n in line if isinstance(n, int)]
+    first = 0 if 0 in numbers and max(numbers) < len(names) else 1
+    drawn = []
+    for line in filter(None, ends):
+        a, b = (names.index(n) if isinstance(n, str) else n - first for n in line)
+        if a != b and 0 <= min(a, b) and max(a, b) < len(names):
+            drawn.append((a, b))
+    return tuple(drawn), len(ends) - len(drawn)
+
+
+def _line_ends(line, names):
+    """Two names or numbers; None if the line has no such ends."""
+    if not isinstance(line, (list, tuple)) or len(line) != 2:
+        return None
+    ends = []
+    for end in line:
+        if end in names:
+            ends.append(end)
+            continue
+        try:
+            number = float(end)
+        except (TypeError, ValueError):
+            return None
+        if not number.is_integer():
+            return None
+        ends.append(int(number))
+    return ends
+
+
+def _places_in_coco(names):
+    """K positions in COCO's keypoints, by name in any spelling; None for others."""
+    places = {name: k for k, name in enumerate(COCO_17.names)}
+    spelled = [canonical_name(name) for name in names]
+    return [places.get(name) if spelled.count(name) == 1 else None for name in spelled]
+
+
+def _coco_lines(places):
+    """COCO's lines between the keypoints that it knows."""
+    index = {place: n for n, place in enumerate(places) if place is not None}
+    return tuple(
+        (index[a], index[b]) for a, b in COCO_17.skeleton if a in index and b in index
+    )
 
 
 # COCO person keypoints (Lin et al., 2014); sigmas from the COCO keypoint evaluation.

@@ -4,15 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from distilpose_keras.codecs.heatmaps import with_dark
 from distilpose_keras.crops import crop_people
-from distilpose_keras.data.codecs import (
-    decode_heatmaps,
-    decode_regression,
-    flip_heatmaps,
-    flip_keypoints,
-)
 from distilpose_keras.data.transforms import box_to_center_scale
 from distilpose_keras.formats.runtimes import open_runtime
+from distilpose_keras.person_scores import DEFAULT_PERSON_SCORE, PERSON_SCORES
 
 
 @dataclass(frozen=True)
@@ -33,7 +29,7 @@ class PoseResult:
 
 
 class PosePredictor:
-    """Run a student or a teacher on people in images, whatever its file format.
+    """Run a model on people in images, whatever its kind and file format.
 
     Example:
         >>> predictor = PosePredictor("student.tflite")
@@ -43,13 +39,16 @@ class PosePredictor:
 
     Attributes:
         input_size: (height, width) of a crop.
+        geometry: the `CropGeometry` of crops and keypoints.
         schema: the `KeypointSchema` of the K keypoints.
         metadata: what the file says about itself, a dict.
         runtime: ``"keras"``, ``"tflite"`` or ``"onnx"``.
-        is_teacher: whether the model returns heatmaps.
+        codec: how the model's outputs are decoded.
+        person_scores: function of keypoint scores (N, K) and box scores (N,) to person
+            scores (N,), as the model's method defines them.
     """
 
-    def __init__(self, model, *, batch_size=32, num_threads=None):
+    def __init__(self, model, *, batch_size=32, num_threads=None, dark=None):
         """Open a model.
 
         Args:
@@ -57,6 +56,8 @@ class PosePredictor:
                 ``.onnx`` file of this project.
             batch_size: crops run at once; TFLite files run them one by one.
             num_threads: threads of TFLite or ONNX Runtime; all cores by default.
+            dark: whether peaks of heatmaps are refined by DARK; None as the model's
+                codec does. Exported files have decoded already.
 
         Raises:
             ValueError: if the file is missing, truncated, of another kind or not
@@ -65,12 +66,15 @@ class PosePredictor:
         self._runtime = open_runtime(model, num_threads=num_threads)
         self.batch_size = batch_size
         self.input_size = self._runtime.input_size
+        self.geometry = self._runtime.geometry
         self.schema = self._runtime.schema
         self.metadata = self._runtime.metadata
         self.runtime = self._runtime.name
         # A student trained without a teacher has a score head that nobody taught.
         self._has_confidence = self.metadata.get("confidence", True)
-        self.is_teacher = self._runtime.is_teacher
+        self.codec = with_dark(self._runtime.codec, dark)
+        rule = self.metadata.get("person_score", DEFAULT_PERSON_SCORE)
+        self.person_scores = PERSON_SCORES[rule]
 
     def predict(self, image, boxes_xywh, *, flip=False):
         """Find the keypoints of the people in an image.
@@ -93,12 +97,16 @@ class PosePredictor:
                 f"Received: {image.shape} {image.dtype}"
             )
         boxes = _check_boxes(boxes_xywh)
-        centers, scales = box_to_center_scale(boxes, input_size=self.input_size)
+        centers, scales = box_to_center_scale(
+            boxes, input_size=self.input_size, geometry=self.geometry
+        )
         keypoints = np.zeros((len(boxes), self.schema.num_keypoints, 2))
         scores = np.zeros(keypoints.shape[:2], np.float32)
         for start in range(0, len(boxes), self.batch_size):
             part = slice(start, start + self.batch_size)
-            crops = crop_people(image, centers[part], scales[part], self.input_size)
+            crops = crop_people(
+                image, centers[part], scales[part], self.input_size, self.geometry
+            )
             keypoints[part], scores[part] = self.predict_people(
                 crops, centers[part], scales[part], flip=flip
             )
@@ -116,14 +124,11 @@ class PosePredictor:
         Returns:
             keypoints (N, K, 2) in pixels of the images and scores (N, K).
         """
-        if self.is_teacher:
-            heatmaps = self.predict_heatmaps(crops, flip=flip)
-            return decode_heatmaps(heatmaps, centers, scales)
         keypoints, scores = self.predict_crops(crops, flip=flip)
-        return decode_regression(keypoints, centers, scales), scores
+        return self.geometry.to_image(keypoints, centers, scales), scores
 
     def predict_crops(self, crops, *, flip=False):
-        """Run a student on crops.
+        """Find keypoints in crops.
 
         Args:
             crops: (N, H, W, 3) uint8 RGB of the model's input size.
@@ -135,49 +140,29 @@ class PosePredictor:
             a teacher and so never learned to score.
 
         Raises:
-            ValueError: if the model is a teacher or the crops do not fit it.
+            ValueError: if the crops do not fit the model.
         """
-        if self.is_teacher:
-            raise ValueError(
-                "predict_crops needs a student, which regresses keypoints. Received: "
-                "a teacher; use predict_heatmaps"
-            )
-        outputs = self._run(crops)
-        keypoints, scores = outputs["keypoints"], outputs["scores"][..., 0]
-        if not self._has_confidence:
-            scores = np.ones_like(scores)
-        if flip:
-            mirrored = self._run(crops[:, :, ::-1])
-            other = flip_keypoints(mirrored["keypoints"], self.schema)
-            other_scores = mirrored["scores"][:, self.schema.flip_permutation, 0]
-            keypoints = (keypoints + other) / 2
-            if self._has_confidence:
-                scores = (scores + other_scores) / 2
-        return keypoints, scores
+        keypoints, scores = self.codec.decode(self.predict_outputs(crops, flip=flip))
+        return keypoints, scores if self._has_confidence else np.ones_like(scores)
 
-    def predict_heatmaps(self, crops, *, flip=False):
-        """Run a teacher on crops.
+    def predict_outputs(self, crops, *, flip=False):
+        """Return what `codec` decodes, such as heatmaps.
 
         Args:
             crops: (N, H, W, 3) uint8 RGB of the model's input size.
-            flip: average with the mirrored crops' maps, shifted by a pixel.
+            flip: average with the mirrored crops.
 
         Returns:
-            (N, K, h, w) float32 heatmaps.
+            dict of float32 arrays by output.
 
         Raises:
-            ValueError: if the model is a student or the crops do not fit it.
+            ValueError: if the crops do not fit the model.
         """
-        if not self.is_teacher:
-            raise ValueError(
-                "predict_heatmaps needs a teacher, which returns heatmaps. Received: "
-                "a student; use predict_crops"
-            )
-        heatmaps = self._run(crops)["heatmaps"]
-        if flip:
-            mirrored = self._run(crops[:, :, ::-1])["heatmaps"]
-            heatmaps = (heatmaps + flip_heatmaps(mirrored, self.schema)) / 2
-        return heatmaps
+        outputs = self._run(crops)
+        if not flip:
+            return outputs
+        mirrored = self._run(crops[:, :, ::-1])
+        return self.codec.average_mirrored(outputs, mirrored, self.schema)
 
     def _run(self, crops):
         shape = (*self.input_size, 3)

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from distilpose_keras.data.transforms import PIXEL_STD, box_to_center_scale
+from distilpose_keras.data.geometry import PIXEL_STD
+from distilpose_keras.data.transforms import box_to_center_scale
 from distilpose_keras.evaluation import predict_people
-from distilpose_keras.scoring import NMS_THRESHOLD, rescore, select_poses
+from distilpose_keras.oks import NMS_THRESHOLD, select_poses
 
 
 def coco_results(predictor, people, *, flip=False, batch_size=32, nms=NMS_THRESHOLD):
@@ -24,8 +25,10 @@ def coco_results(predictor, people, *, flip=False, batch_size=32, nms=NMS_THRESH
     keypoints, scores = predict_people(
         predictor, people, flip=flip, batch_size=batch_size
     )
-    _, scales = box_to_center_scale(people.boxes_xywh, input_size=predictor.input_size)
-    person_scores = rescore(scores, people.scores)
+    _, scales = box_to_center_scale(
+        people.boxes_xywh, input_size=predictor.input_size, geometry=predictor.geometry
+    )
+    person_scores = predictor.person_scores(scores, people.scores)
     image_ids = people.image_ids[people.image_index]
     kept = select_poses(
         image_ids,
@@ -39,7 +42,7 @@ def coco_results(predictor, people, *, flip=False, batch_size=32, nms=NMS_THRESH
     return [
         {
             "image_id": int(image_ids[n]),
-            "category_id": people.category_id,
+            "category_id": int(people.category_ids[0]),
             "keypoints": triples[n].ravel().round(3).tolist(),
             "score": float(person_scores[n]),
         }

@@ -1,114 +1,33 @@
-"""Scoring: person scores, OKS non-maximum suppression and COCO AP."""
+"""Scoring: poses in COCO's result format and their AP."""
 
-import contextlib
-import io
-import json
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 
-KEYPOINT_SCORE_THRESHOLD = 0.2  # a keypoint below it says nothing about the person
-NMS_THRESHOLD = 0.9  # two poses of one image with a larger OKS are the same person
+from distilpose_keras.data.truth import truth_document
+from distilpose_keras.person_scores import rescore
+from distilpose_keras.scorers import coco_figures, paused_collector
+
+MAX_POSES = 20  # of an image, the best: what COCO's keypoint evaluation reads
 
 # The figures of a COCO keypoint evaluation, in pycocotools' order.
 FIGURES = ("AP", "AP50", "AP75", "APM", "APL", "AR", "AR50", "AR75", "ARM", "ARL")
 
 
-def rescore(keypoint_scores, box_scores, *, threshold=KEYPOINT_SCORE_THRESHOLD):
-    """Score persons: box score times the mean of the confident keypoints' scores.
+@dataclass(frozen=True)
+class GroundTruth:
+    """What poses are scored against.
 
-    Args:
-        keypoint_scores: (N, K) scores of the keypoints.
-        box_scores: (N,) scores of the person boxes, 1 for ground truth.
-        threshold: keypoints that do not exceed it are left out of the mean; a
-            person without any left has score 0.
-
-    Returns:
-        (N,) float64 person scores.
+    Attributes:
+        image_ids: (M,) int64 COCO ids of the images, without repetition, ascending.
+        people: annotations in COCO's format, with all fields that scorers read.
     """
-    scores = np.asarray(keypoint_scores, np.float64)
-    confident = scores > threshold
-    total = np.where(confident, scores, 0.0).sum(axis=1)
-    mean = total / np.maximum(confident.sum(axis=1), 1)
-    return mean * np.asarray(box_scores, np.float64)
+
+    image_ids: np.ndarray
+    people: list[dict]
 
 
-def pairwise_oks(keypoints, areas, sigmas):
-    """Object keypoint similarity of every pose with every other one.
-
-    The similarity of COCO's keypoint evaluation, over all keypoints, with the mean
-    of the two persons' areas.
-
-    Args:
-        keypoints: (N, K, 2 or more) keypoints in pixels; x and y come first.
-        areas: (N,) areas of the persons in square pixels.
-        sigmas: (K,) OKS standard deviations.
-
-    Returns:
-        (N, N) float64 similarities in [0, 1].
-    """
-    points = np.asarray(keypoints, np.float64)[..., :2]
-    areas = np.asarray(areas, np.float64)
-    squared = ((points[:, None] - points[None]) ** 2).sum(axis=-1)  # (N, N, K)
-    area = (areas[:, None] + areas[None]) / 2 + np.spacing(1)
-    variances = (2 * np.asarray(sigmas, np.float64)) ** 2
-    return np.exp(-squared / variances / area[..., None] / 2).mean(axis=-1)
-
-
-def oks_nms(keypoints, areas, scores, sigmas, *, threshold=NMS_THRESHOLD):
-    """Suppress poses that resemble a better one of the same image.
-
-    Args:
-        keypoints: (N, K, 2 or more) keypoints in pixels.
-        areas: (N,) areas of the persons in square pixels.
-        scores: (N,) person scores.
-        sigmas: (K,) OKS standard deviations.
-        threshold: a pose whose OKS with a kept one exceeds it is dropped.
-
-    Returns:
-        Indices of the survivors, best first.
-    """
-    order = np.argsort(-np.asarray(scores, np.float64), kind="stable")
-    similar = pairwise_oks(keypoints, areas, sigmas) > threshold
-    alive = np.ones(len(order), bool)
-    kept = []
-    for index in order:
-        if alive[index]:
-            kept.append(index)
-            alive &= ~similar[index]
-    return np.array(kept, np.int64)
-
-
-def select_poses(
-    image_ids, keypoints, areas, scores, sigmas, *, threshold=NMS_THRESHOLD
-):
-    """Apply `oks_nms` within each image.
-
-    Args:
-        image_ids: (N,) the image of each pose.
-        keypoints: (N, K, 2 or more) keypoints in pixels.
-        areas: (N,) areas of the persons in square pixels.
-        scores: (N,) person scores.
-        sigmas: (K,) OKS standard deviations.
-        threshold: see `oks_nms`.
-
-    Returns:
-        Indices of the survivors of all images.
-    """
-    if not len(image_ids):
-        return np.zeros(0, np.int64)
-    ids = np.asarray(image_ids)
-    order = np.argsort(ids, kind="stable")
-    borders = np.flatnonzero(np.diff(ids[order])) + 1
-    survivors = []
-    for group in np.split(order, borders):
-        kept = oks_nms(
-            keypoints[group], areas[group], scores[group], sigmas, threshold=threshold
-        )
-        survivors.append(group[kept])
-    return np.concatenate(survivors)
-
-
+@paused_collector()
 def read_ground_truth(people):
     """Read the annotations behind a `PeopleIndex` for `score_coco`.
 
@@ -116,63 +35,26 @@ def read_ground_truth(people):
     as in COCO's own evaluation. Of an index that is a part of its file
     (`PeopleIndex.take`), the others neither count as missed nor as found.
 
-    Fields that COCO always has and other files leave out (`area`, `num_keypoints`,
-    `iscrowd`) are filled in. People are numbered from 1, because pycocotools takes a
-    match with annotation 0 for no match.
-
     Args:
         people: a `PeopleIndex`.
 
     Returns:
-        A `pycocotools.coco.COCO`, and whether the index covers the whole file.
+        `GroundTruth`, and whether the index covers the whole file.
     """
-    from pycocotools.coco import COCO
-
-    data = json.loads(Path(people.annotation_file).read_text(encoding="utf-8"))
-    known = len(people) + sum(people.skipped.values())
-    complete = known == len(data["annotations"])
-    counted = set(people.annotation_ids.tolist())
-    persons = []
-    for entry in data["annotations"]:
-        if entry["category_id"] == people.category_id:
-            counts = complete or entry["id"] in counted
-            person = _person(entry, people.schema.num_keypoints, counts)
-            persons.append({**person, "id": len(persons) + 1})
-    coco = COCO()
-    coco.dataset = {
-        "images": [{"id": image["id"]} for image in data["images"]],
-        "annotations": persons,
-        "categories": [{"id": 1, "name": "person"}],
-    }
-    with silence():
-        coco.createIndex()
-    return coco, complete
+    document, complete = truth_document(people)
+    image_ids = np.array([image["id"] for image in document["images"]], np.int64)
+    return GroundTruth(np.unique(image_ids), document["annotations"]), complete
 
 
-def _person(entry, num_keypoints, counts):
-    """An annotation with all that pycocotools reads."""
-    keypoints = entry.get("keypoints") or [0] * (3 * num_keypoints)
-    box = entry.get("bbox") or [0, 0, 0, 0]
-    labelled = sum(flag > 0 for flag in keypoints[2::3])
-    return {
-        "image_id": entry["image_id"],
-        "category_id": 1,
-        "keypoints": keypoints,
-        # People without keypoints are what pycocotools ignores.
-        "num_keypoints": entry.get("num_keypoints", labelled) if counts else 0,
-        "bbox": box,
-        "area": entry.get("area", box[2] * box[3]),
-        "iscrowd": entry.get("iscrowd", 0),
-    }
-
-
+@paused_collector()
 def score_coco(ground_truth, image_ids, keypoints, scores, sigmas, *, images=None):
-    """Score poses against ground truth as COCO does, with pycocotools.
+    """Score poses against ground truth as COCO does.
 
     Args:
         ground_truth: the annotations, from `read_ground_truth`.
         image_ids: (N,) the image of each pose.
-        keypoints: (N, K, 2) keypoints in pixels of the source image.
+        keypoints: (N, K, 2 or more) keypoints in pixels of the source image; x and y
+            come first.
         scores: (N,) person scores.
         sigmas: (K,) OKS standard deviations.
         images: ids of the images to score; all of the ground truth by default.
@@ -180,45 +62,78 @@ def score_coco(ground_truth, image_ids, keypoints, scores, sigmas, *, images=Non
     Returns:
         Dict of the ten `FIGURES`. As in pycocotools, a figure is -1 where there is
         no person of that size.
+
+    Raises:
+        ValueError: if a pose has a keypoint or score that is not finite, or lies in an
+            image that the ground truth does not have.
     """
-    from pycocotools.cocoeval import COCOeval
-
-    with silence():
-        found = _results(ground_truth, image_ids, keypoints, scores)
-        evaluation = COCOeval(ground_truth, found, "keypoints")
-        evaluation.params.kpt_oks_sigmas = np.asarray(sigmas, np.float64)
-        if images is not None:
-            evaluation.params.imgIds = sorted({int(i) for i in images})
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return dict(zip(FIGURES, map(float, evaluation.stats), strict=True))
-
-
-def _results(ground_truth, image_ids, keypoints, scores):
-    """Poses as pycocotools wants them: a COCO object beside the ground truth's."""
-    from pycocotools.coco import COCO
-
-    poses = np.asarray(keypoints, np.float64)[..., :2]
-    flat = np.concatenate([poses, np.ones((*poses.shape[:2], 1))], axis=-1)
-    results = [
-        {
-            "image_id": int(image_id),
-            "category_id": 1,
-            "keypoints": pose.ravel().tolist(),
-            "score": float(score),
-        }
-        for image_id, pose, score in zip(image_ids, flat, scores, strict=True)
-    ]
-    if results:
-        return ground_truth.loadRes(results)
-    empty = COCO()  # loadRes fails on an empty list
-    empty.dataset = {**ground_truth.dataset, "annotations": []}
-    empty.createIndex()
-    return empty
+    ids = np.asarray(image_ids, np.int64)
+    scores = np.asarray(scores, np.float64)
+    points = np.asarray(keypoints, np.float64)[..., :2]
+    _check_poses(ground_truth, ids, points, scores)
+    chosen = ground_truth.image_ids
+    if images is not None:
+        chosen = np.intersect1d(chosen, np.asarray(images, np.int64))
+    best = _best_of_each_image(ids, scores)
+    best = best[np.isin(ids[best], chosen)]
+    # Numbers from 1 for images, in the order of their ids, which decides between
+    # equal scores: any id will do, and so do ids that one of the scorers would refuse.
+    numbers = {image_id: n for n, image_id in enumerate(chosen.tolist(), 1)}
+    figures = coco_figures(
+        _dataset(ground_truth.people, numbers),
+        np.array([numbers[image_id] for image_id in ids[best].tolist()], np.int64),
+        points[best],
+        scores[best],
+        sigmas,
+    )
+    return dict(zip(FIGURES, figures, strict=True))
 
 
-def pose_results(keypoints, keypoint_scores, boxes_xywh, box_scores):
+def _check_poses(ground_truth, image_ids, points, scores):
+    """Raise where poses cannot be scored: NaN would count as a perfect match."""
+    for name, values in {"keypoints": points, "scores": scores}.items():
+        bad = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
+        if bad.any():
+            raise ValueError(
+                f"{name} of poses must be finite. Received: {np.count_nonzero(bad)} "
+                f"of {len(bad)} poses with NaN or infinity, the first in image "
+                f"{image_ids[bad.argmax()]}"
+            )
+    unknown = np.setdiff1d(image_ids, ground_truth.image_ids)
+    if len(unknown):
+        raise ValueError(
+            "poses must lie in images of the ground truth. "
+            f"Received: image {unknown[0]}"
+        )
+
+
+def _best_of_each_image(image_ids, scores):
+    """Indices of the poses that COCO's evaluation reads, by image, best first."""
+    order = np.lexsort((-scores, image_ids))
+    _, starts, counts = np.unique(
+        image_ids[order], return_index=True, return_counts=True
+    )
+    rank = np.arange(len(order)) - np.repeat(starts, counts)
+    return order[rank < MAX_POSES]
+
+
+def _dataset(people, numbers):
+    """The people of the images in ``numbers`` (id -> number) as a COCO data set."""
+    chosen = (person for person in people if person["image_id"] in numbers)
+    return {
+        "images": [{"id": number} for number in numbers.values()],
+        # From 1 too: pycocotools takes a match with annotation 0 for no match.
+        "annotations": [
+            {**person, "id": n, "image_id": numbers[person["image_id"]]}
+            for n, person in enumerate(chosen, 1)
+        ],
+        "categories": [{"id": 1, "name": "person"}],
+    }
+
+
+def pose_results(
+    keypoints, keypoint_scores, boxes_xywh, box_scores, *, person_scores=rescore
+):
     """Describe poses in COCO's result format.
 
     Args:
@@ -226,13 +141,14 @@ def pose_results(keypoints, keypoint_scores, boxes_xywh, box_scores):
         keypoint_scores: (N, K).
         boxes_xywh: (N, 4) person boxes.
         box_scores: (N,).
+        person_scores: function of ``keypoint_scores`` and ``box_scores``.
 
     Returns:
-        list of N dicts: ``category_id`` 1, ``bbox``, ``score`` (see `rescore`) and
+        list of N dicts: ``category_id`` 1, ``bbox``, ``score`` of the person and
         ``keypoints``, x, y and score of each.
     """
     triples = np.concatenate([keypoints, keypoint_scores[..., None]], axis=-1)
-    scores = rescore(keypoint_scores, box_scores)
+    scores = person_scores(keypoint_scores, box_scores)
     return [
         {
             "category_id": 1,
@@ -242,8 +158,3 @@ def pose_results(keypoints, keypoint_scores, boxes_xywh, box_scores):
         }
         for pose, score, box in zip(triples, scores, boxes_xywh, strict=True)
     ]
-
-
-def silence():
-    """Keep what pycocotools prints out of the user's terminal."""
-    return contextlib.redirect_stdout(io.StringIO())

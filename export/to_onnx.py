@@ -1,15 +1,12 @@
-"""Convert a trained student to an ONNX file that ONNX Runtime has run and checked."""
+"""Convert a trained model to an ONNX file that ONNX Runtime has run and checked."""
 
-from conversion import convert, parse_arguments
+from distilpose_keras.commands.main import script
 
-from distilpose_keras import cli
-
-PRECISIONS = ("float32", "int8")
 EXAMPLES = """examples:
-  python export/to_onnx.py student.keras --out student.onnx
-  python export/to_onnx.py student.keras --precision int8 --calibration coco \\
+  %(prog)s student.keras --out student.onnx
+  %(prog)s student.keras --precision int8 --calibration coco \\
       --out student_int8.onnx
-  python export/to_onnx.py student.keras --precision int8 --calibration coco \\
+  %(prog)s student.keras --precision int8 --calibration coco \\
       --max-ap-drop 0.5 --report layers.json --out student_int8.onnx
 
 int8 computes convolutions and linear maps in int8, the rest in float32. --calibration
@@ -18,14 +15,6 @@ is a data set in COCO's layout: ranges come from people of its training split. W
 the validation split is within the limit; --report says which.
 """
 
-
-def main(argv):
-    """Run the command."""
-    arguments = parse_arguments(
-        argv, description=__doc__, examples=EXAMPLES, precisions=PRECISIONS
-    )
-    convert(arguments, ".onnx")
-
-
 if __name__ == "__main__":
-    cli.run(main)
+    given = ("--format", "onnx")
+    script("export", *given, description=__doc__, examples=EXAMPLES)

@@ -6,21 +6,13 @@ parameters and 74.4 AP on COCO val; full-size training with this script is not y
 Without --data it runs the same small demonstration as train_distilpose_s.py.
 """
 
-from options import run_from, standard_parser
+from distilpose_keras.commands.main import script
 
-from distilpose_keras import cli
-
-EXAMPLES = (
-    "python recipes/train_distilpose_l.py --data coco --teacher teacher.keras \\",
-    "    --init-backbone-from teacher.keras --out runs/coco_l",
-)
-
-
-def main(argv):
-    """Run the command."""
-    parser = standard_parser(__doc__, EXAMPLES, default_out="runs/distilpose_l")
-    run_from(parser.parse_args(argv), student="distilpose_l")
-
+EXAMPLES = """examples:
+  %(prog)s --data coco --teacher teacher.keras \\
+      --init-backbone-from teacher.keras --out runs/coco_l
+"""
 
 if __name__ == "__main__":
-    cli.run(main)
+    given = ("--model", "distilpose_l")
+    script("train", *given, description=__doc__, examples=EXAMPLES)

@@ -7,22 +7,13 @@ TokenPose-HRNet-W48 (69.41 M) on COCO. The paper reports 71.6 AP on COCO val; fu
 training on COCO with this script is not yet run.
 """
 
-from options import run_from, standard_parser
+from distilpose_keras.commands.main import script
 
-from distilpose_keras import cli
-
-EXAMPLES = (
-    "python recipes/train_distilpose_s.py",
-    "python recipes/train_distilpose_s.py --data coco --out runs/coco_s",
-    "python recipes/train_distilpose_s.py --data coco --teacher teacher.keras --resume",
-)
-
-
-def main(argv):
-    """Run the command."""
-    parser = standard_parser(__doc__, EXAMPLES, default_out="runs/distilpose_s")
-    run_from(parser.parse_args(argv), student="distilpose_s")
-
+EXAMPLES = """examples:
+  %(prog)s
+  %(prog)s --data coco --out runs/coco_s
+  %(prog)s --data coco --teacher teacher.keras --resume
+"""
 
 if __name__ == "__main__":
-    cli.run(main)
+    script("train", description=__doc__, examples=EXAMPLES)

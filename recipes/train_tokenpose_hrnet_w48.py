@@ -6,23 +6,14 @@ with DARK, which this project decodes with; full-size training with this script 
 yet run. Without --data it trains the small teacher of the demonstration.
 """
 
-from options import run_from, standard_parser
+from distilpose_keras.commands.main import script
 
-from distilpose_keras import cli
-
-EXAMPLES = (
-    "python recipes/train_tokenpose_hrnet_w48.py --data coco --out runs/teacher",
-    "python recipes/train_distilpose_s.py --data coco \\",
-    "    --teacher runs/teacher/teacher.keras",
-)
-
-
-def main(argv):
-    """Run the command."""
-    out = "runs/tokenpose_hrnet_w48"
-    parser = standard_parser(__doc__, EXAMPLES, default_out=out, trained="teacher")
-    run_from(parser.parse_args(argv), teacher="tokenpose_hrnet_w48")
-
+EXAMPLES = """examples:
+  %(prog)s --data coco --out runs/teacher
+  python recipes/train_distilpose_s.py --data coco \\
+      --teacher runs/teacher/teacher.keras
+"""
 
 if __name__ == "__main__":
-    cli.run(main)
+    given = ("--model", "tokenpose_hrnet_w48")
+    script("train", *given, description=__doc__, examples=EXAMPLES)

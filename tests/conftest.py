@@ -25,6 +25,16 @@ sys.path.insert(0, str(PARITY))  # `import recipe`: weights and inputs of the re
 sys.path.insert(0, str(ROOT / "tests" / "training"))  # `import tiny_pose`
 
 
+def pytest_collection_modifyitems(config, items):
+    """Leave the parity of every model to who asks for it: it takes an hour."""
+    if "parity" in (config.getoption("-m") or ""):
+        return
+    asked = pytest.mark.skip(reason="full-size parity of all models: -m parity")
+    for item in items:
+        if item.get_closest_marker("parity"):
+            item.add_marker(asked)
+
+
 @pytest.fixture(scope="session")
 def root():
     """The checkout."""
@@ -79,7 +89,7 @@ def rough(model, seed=0):
 def student():
     import keras
 
-    from distilpose_keras.models.build import build_model
+    from distilpose_keras.models.model import build_model
 
     keras.utils.set_random_seed(0)
     model = rough(build_model("demo_student"))

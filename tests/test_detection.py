@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from distilpose_keras.data.images import read_image
-from distilpose_keras.detection import BoxFile, PersonFinder, box_nms, whole_image
+from distilpose_keras.detection import BoxFile, PersonFinder, whole_image
 from distilpose_keras.pictures import Picture
 
 needs_finder = pytest.mark.skipif(
@@ -57,12 +57,36 @@ def test_opencv_without_a_detector_is_named(monkeypatch):
         PersonFinder()
 
 
+class Windows:
+    """A detector that has found these windows."""
+
+    def __init__(self, *windows, margins):
+        self.found = np.array(windows), np.array(margins)
+
+    def detectMultiScale(self, *_, **__):
+        return self.found
+
+
+@needs_finder
 def test_the_better_of_two_overlapping_boxes_survives():
-    boxes = np.array([[0, 0, 10, 10], [1, 0, 10, 10], [0, 20, 10, 10]], float)
-    scores = np.array([0.5, 0.9, 0.1])
-    # Boxes 0 and 1 share 90 of 110 square pixels.
-    assert box_nms(boxes, scores, threshold=0.8).tolist() == [1, 2]
-    assert box_nms(boxes, scores, threshold=0.82).tolist() == [1, 0, 2]
+    finder = PersonFinder()
+    # People are 0.8 of a window's width: 80 pixels. Of the first window's box the
+    # second shares 60 of 100, the third 40 of 120; the fourth's margin is too small.
+    finder._detector = Windows(
+        [0, 0, 100, 200],
+        [20, 0, 100, 200],
+        [40, 0, 100, 200],
+        [300, 0, 100, 200],
+        margins=[0.7, 1.5, 0.5, 0.29],
+    )
+    image = np.zeros((480, 640, 3), np.uint8)
+    boxes, scores = finder.find(image)
+    np.testing.assert_allclose(boxes, [[30, 10, 80, 180]])
+    assert scores.tolist() == [1.0]
+    finder._detector.found[1][1] = 0.6
+    boxes, scores = finder.find(image)
+    np.testing.assert_allclose(boxes, [[10, 10, 80, 180], [50, 10, 80, 180]])
+    assert scores.tolist() == [0.7, 0.5]
 
 
 def test_boxes_are_looked_up_by_id_or_file_name(tmp_path):

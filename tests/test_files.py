@@ -1,8 +1,11 @@
 import json
+import os
+import signal
+import time
 
 import pytest
 
-from distilpose_keras.files import atomic_path, write_json
+from distilpose_keras.files import atomic_path, undisturbed, write_json
 
 
 def test_a_finished_file_replaces_the_old_one(tmp_path):
@@ -31,3 +34,17 @@ def test_json_is_written_whole(tmp_path):
     with pytest.raises(TypeError):
         write_json(tmp_path / "m.json", {"AP": object()})
     assert json.loads((tmp_path / "m.json").read_text()) == {"AP": 0.5}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_until_results_are_saved(number):
+    order = []
+    before = signal.signal(number, lambda *_: order.append("signal"))
+    try:
+        with undisturbed():
+            os.kill(os.getpid(), number)
+            time.sleep(0.01)
+            order.append("saved")
+    finally:
+        signal.signal(number, before)
+    assert order == ["saved", "signal"]

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from distilpose_keras.keypoints import COCO_17, KeypointSchema
+from distilpose_keras.keypoints import COCO_17, KeypointSchema, skeleton_lines
 
 
 def test_coco_flip_pairs_exchange_left_and_right_names():
@@ -39,7 +39,8 @@ def test_category_of_another_animal_is_paired_by_name():
         "skeleton": [[1, 2], [1, 3]],
     }
     schema = KeypointSchema.from_coco_category(category)
-    assert schema.flip_pairs == ((1, 2),)  # left_hip has no right_hip
+    assert schema.flip_pairs == ((1, 2),)
+    assert schema.unpaired == ("left_hip",)  # it has no right_hip
     assert schema.skeleton == ((0, 1), (0, 2))
     assert schema.lower_body == (3,)
 
@@ -66,3 +67,82 @@ def test_indices_and_lengths_must_fit_the_names(change, message):
 def test_a_category_without_keypoints_is_refused():
     with pytest.raises(ValueError, match="must list its keypoint names"):
         KeypointSchema.from_coco_category({"id": 1, "name": "person"})
+
+
+def schema_of(names, **more):
+    return KeypointSchema.from_coco_category({"keypoints": names, **more})
+
+
+def test_names_that_hold_a_side_and_stay_unpaired_are_not_mirrored():
+    schema = schema_of(["nose", "Left Fin", "Fin on the other side"])
+    with pytest.raises(ValueError, match=r"cannot be mirrored.*Left Fin.*flip_pairs"):
+        _ = schema.flip_permutation
+    assert KeypointSchema.from_dict(schema.to_dict()) == schema
+
+
+def test_the_user_s_pairs_count_more_than_the_names():
+    names = ["nose", "Left Fin", "Fin on the other side"]
+    pairs = [("Left Fin", "Fin on the other side")]
+    for given in (pairs, [(1, 2)]):
+        category = {"keypoints": names}
+        schema = KeypointSchema.from_coco_category(category, flip_pairs=given)
+        assert schema.flip_permutation.tolist() == [0, 2, 1]
+    alone = schema_of(names).with_flip_pairs(())
+    assert alone.flip_permutation.tolist() == [0, 1, 2]
+    turned = KeypointSchema.from_coco_category(
+        {"keypoints": list(COCO_17.names)}, flip_pairs=[("left_eye", "right_eye")]
+    )
+    assert turned.flip_pairs == ((1, 2),)
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [[("left_eye", "tail")], [(1, 99)], [(1,)], [(1, 2), (2, 3)], [(1, 1)], [3]],
+)
+def test_pairs_that_are_none_are_refused(pairs):
+    with pytest.raises(ValueError, match=r"flip_pairs must .*Received"):
+        COCO_17.with_flip_pairs(pairs)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_coco_s_sigmas_follow_the_names(seed):
+    rng = np.random.default_rng(seed)
+    chosen = rng.permutation(17)[: rng.integers(2, 18)]
+    names = [COCO_17.names[k].replace("_", " ").title() for k in chosen]
+    schema = schema_of([*names, "Neck"])
+    expected = [*np.array(COCO_17.sigmas)[chosen], 0.05]
+    np.testing.assert_array_equal(schema.sigmas, expected)
+    # COCO's lines too, where the file draws none.
+    drawn = {frozenset((names[a], names[b])) for a, b in schema.skeleton}
+    assert drawn == {
+        frozenset((names[list(chosen).index(a)], names[list(chosen).index(b)]))
+        for a, b in COCO_17.skeleton
+        if a in chosen and b in chosen
+    }
+
+
+@pytest.mark.parametrize(
+    ("skeleton", "lines", "dropped"),
+    [
+        ([[1, 2], [2, 3]], ((0, 1), (1, 2)), 0),
+        ([[0, 1], [1, 2]], ((0, 1), (1, 2)), 0),  # from 0
+        ([[0, 1], [2, 3]], ((1, 2),), 1),  # both: COCO's way, without the 0
+        ([1, 2, 2, 3], ((0, 1), (1, 2)), 0),  # flat
+        ([["a", "b"], ["2", "3"], [2.0, 3]], ((0, 1), (1, 2), (1, 2)), 0),
+        ([["a", "z"], [1], None, [1, 2, 3], [2, 2], [9, 1], [[], 1]], (), 7),
+        (None, (), 0),
+        ("none", (), 0),
+        ([], (), 0),
+        ([1, 2, 3], ((0, 1),), 1),
+        ([[1.5, 2], [float("nan"), 1], [1e300, 1]], (), 3),
+    ],
+)
+def test_skeletons_are_read_as_programs_write_them(skeleton, lines, dropped):
+    assert skeleton_lines(skeleton, ("a", "b", "c")) == (lines, dropped)
+    assert schema_of(["a", "b", "c"], skeleton=skeleton).skeleton == lines
+
+
+@pytest.mark.parametrize("names", [None, [], "nose,left_eye", {"nose": 1}, 3])
+def test_keypoint_names_must_be_a_list(names):
+    with pytest.raises(ValueError, match="must list its keypoint names"):
+        schema_of(names)

@@ -1,9 +1,12 @@
 """Pictures in and out: folders, damaged files, videos."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
+from distilpose_keras import pictures
 from distilpose_keras.pictures import PictureSource, PictureWriter
 
 
@@ -13,15 +16,19 @@ def write(path, value=128, size=(40, 60)):
     return path
 
 
-@pytest.fixture
-def video(tmp_path):
-    path = tmp_path / "clip.mp4"
-    codec = cv2.VideoWriter_fourcc(*"mp4v")
-    writer = cv2.VideoWriter(str(path), codec, 10, (64, 48))
-    for value in (40, 120, 200):
-        writer.write(np.full((48, 64, 3), value, np.uint8))
+def write_video(path, values, codec="mp4v", fps=10):
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), fps, (64, 48))
+    assert writer.isOpened()
+    noise = np.random.default_rng(0).integers(-20, 20, (48, 64, 3))
+    for value in values:
+        writer.write((noise + value).astype(np.uint8))
     writer.release()
     return path
+
+
+@pytest.fixture
+def video(tmp_path):
+    return write_video(tmp_path / "clip.mp4", (40, 120, 200))
 
 
 def test_a_folder_gives_its_images_by_name(tmp_path):
@@ -34,6 +41,14 @@ def test_a_folder_gives_its_images_by_name(tmp_path):
     assert [p.file_name for p in pictures] == ["a.JPG", "b.png"]
     assert [p.image_id for p in pictures] == [1, 2]
     assert pictures[1].image[0, 0].tolist() == [10, 10, 10]
+
+
+def test_what_is_named_like_a_picture_in_a_folder_need_not_be_one(tmp_path):
+    write(tmp_path / "IMG_1.jpg")
+    (tmp_path / "._IMG_1.jpg").write_bytes(b"\0\5\x16\7 attributes of macOS")
+    (tmp_path / "album.jpg").mkdir()
+    (picture,) = PictureSource([tmp_path])
+    assert picture.file_name == "IMG_1.jpg"
 
 
 def test_images_numbered_as_in_coco_keep_their_ids(tmp_path):
@@ -89,6 +104,75 @@ def test_a_damaged_video_is_reported(tmp_path):
     path.write_bytes(b"no video")
     (picture,) = PictureSource([path])
     assert "clip.mp4" in picture.error
+
+
+@pytest.mark.parametrize("codec", ["MJPG", "XVID"])
+def test_a_video_cut_in_half_says_how_much_of_it_was_read(tmp_path, codec):
+    path = write_video(tmp_path / "walk.avi", range(20, 220, 4), codec)
+    assert len(list(PictureSource([path]))) == 50
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    *frames, last = PictureSource([path])
+    assert 5 < len(frames) < 30
+    assert all(frame.error is None for frame in frames)
+    said = f"walk.avi has 50 frames, of which {len(frames)} can be read"
+    assert last.image is None and last.error.endswith(said)
+    assert len(list(PictureSource([path], max_frames=4))) == 4  # none is missing
+
+
+def test_frames_behind_a_damaged_one_keep_their_numbers(tmp_path):
+    path = write_video(tmp_path / "walk.avi", range(20, 220, 4), "MJPG")
+    content = bytearray(path.read_bytes())
+    middle = content.index(b"00dc", len(content) // 2)  # a frame: its header, its size
+    size = int.from_bytes(content[middle + 4 : middle + 8], "little")
+    content[middle + 8 : middle + 8 + size] = bytes(size)
+    path.write_bytes(content)
+    *frames, last = PictureSource([path])
+    assert last.error.endswith("has 50 frames, of which 49 can be read")
+    for frame in frames:
+        assert frame.image.mean() == pytest.approx(16 + 4 * frame.frame, abs=3)
+
+
+@pytest.mark.parametrize("fps", [211.222, 119.8812, 29.97, 0.5, 1e6, float("nan")])
+def test_every_frame_rate_can_be_written(video, tmp_path, fps):
+    writer = PictureWriter(tmp_path / "out")
+    for picture in PictureSource([video]):
+        writer.write(replace(picture, fps=fps), picture.image)
+    writer.close()
+    copies = list(PictureSource([tmp_path / "out" / "clip.mp4"]))
+    assert len(copies) == 3
+    expected = fps if fps < 1e5 else 25
+    assert copies[0].fps == pytest.approx(expected, rel=2e-5)
+
+
+def test_videos_of_one_stem_stay_apart(tmp_path):
+    for number, name in enumerate(("walk.avi", "walk.mov")):
+        write_video(tmp_path / name, [60 + 100 * number] * 4)
+    writer = PictureWriter(tmp_path / "out")
+    for picture in PictureSource([tmp_path / "walk.avi", tmp_path / "walk.mov"]):
+        writer.write(picture, picture.image)
+    writer.close()
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "walk.mov.mp4",
+        "walk.mp4",
+    ]
+    for name, value in {"walk.mp4": 60, "walk.mov.mp4": 160}.items():
+        copies = list(PictureSource([tmp_path / "out" / name]))
+        means = [copy.image.mean() for copy in copies]
+        np.testing.assert_allclose(means, [value] * 4, atol=6)
+
+
+def test_a_video_has_its_name_only_when_it_is_whole(video, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    writer = PictureWriter(out)
+    for picture in PictureSource([video]):
+        writer.write(picture, picture.image)
+    assert not (out / "clip.mp4").exists()
+    # As on a full disk, OpenCV is silent about what it could not store.
+    monkeypatch.setattr(pictures, "_said_frames", lambda path: 2)
+    with pytest.raises(OSError, match="clip.mp4: 2 of 3 frames .* disk full"):
+        writer.close()
+    assert not list(out.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,10 @@ import numpy as np
 import pytest
 
 from distilpose_keras import predictor as predictor_module
+from distilpose_keras.codecs.coordinates import CoordinateCodec
+from distilpose_keras.codecs.heatmaps import HeatmapCodec
+from distilpose_keras.data.geometry import ALIGNED, PLAIN
+from distilpose_keras.data.transforms import warp
 from distilpose_keras.keypoints import COCO_17
 from distilpose_keras.predictor import PosePredictor
 
@@ -15,12 +19,13 @@ class StandIn:
 
     name = "stand-in"
     input_size = SIZE
+    geometry = PLAIN
     schema = COCO_17
     metadata = {"model": "stand-in"}
 
-    def __init__(self, answer, is_teacher=False):
+    def __init__(self, answer, codec):
         self.answer = answer
-        self.is_teacher = is_teacher
+        self.codec = codec
         self.sizes = []
 
     def run(self, crops):
@@ -32,10 +37,10 @@ class StandIn:
 def predictor(monkeypatch):
     """Make a predictor of an answer."""
 
-    def make(answer, *, is_teacher=False, batch_size=32):
-        runtime = StandIn(answer, is_teacher)
+    def make(answer, *, codec=None, batch_size=32, **options):
+        runtime = StandIn(answer, codec or CoordinateCodec())
         monkeypatch.setattr(predictor_module, "open_runtime", lambda *a, **k: runtime)
-        return PosePredictor("any", batch_size=batch_size)
+        return PosePredictor("any", batch_size=batch_size, **options)
 
     return make
 
@@ -72,14 +77,23 @@ def test_regressed_keypoints_map_to_the_image_as_published(parity, predictor):
     np.testing.assert_array_equal(found, scores[..., 0])
 
 
-def test_heatmaps_are_decoded_with_dark_as_published(parity, predictor):
+@pytest.mark.parametrize(
+    ("options", "expected"), [({}, "default_xy"), ({"dark": True}, "unbiased_xy")]
+)
+def test_heatmaps_are_decoded_as_published(parity, predictor, options, expected):
     reference = parity("decode")
-    model = predictor(lambda _: {"heatmaps": reference["heatmaps"]}, is_teacher=True)
+    maps = {"heatmaps": reference["heatmaps"]}
+    model = predictor(lambda _: maps, codec=HeatmapCodec((64, 48)), **options)
     keypoints, scores = model.predict_people(
         crops(6), reference["center"], reference["scale"]
     )
-    np.testing.assert_allclose(keypoints, reference["unbiased_xy"], atol=1e-2)
+    np.testing.assert_allclose(keypoints, reference[expected], atol=1e-2)
     np.testing.assert_allclose(scores, reference["default_score"][..., 0])
+
+
+def test_dark_is_refused_where_there_are_no_heatmaps(predictor):
+    with pytest.raises(ValueError, match="DARK refines the peaks of heatmaps"):
+        predictor(constant_student, dark=True)
 
 
 def test_flip_averages_a_student_with_its_mirror_image(predictor):
@@ -110,8 +124,8 @@ def test_flip_averages_a_teacher_with_its_shifted_mirror_image(parity, predictor
     def answer(_):
         return {"heatmaps": plain}
 
-    model = predictor(answer, is_teacher=True)
-    heatmaps = model.predict_heatmaps(crops(1), flip=True)
+    model = predictor(answer, codec=HeatmapCodec((64, 48)))
+    heatmaps = model.predict_outputs(crops(1), flip=True)["heatmaps"]
     np.testing.assert_allclose(heatmaps, (plain + shifted) / 2, atol=1e-6)
 
 
@@ -179,13 +193,6 @@ def test_crops_of_another_size_are_refused(predictor):
         predictor(constant_student).predict_crops(np.zeros((1, 32, 24, 3), np.uint8))
 
 
-def test_teachers_and_students_say_what_they_are(predictor):
-    with pytest.raises(ValueError, match="use predict_crops"):
-        predictor(constant_student).predict_heatmaps(crops(1))
-    with pytest.raises(ValueError, match="use predict_heatmaps"):
-        predictor(constant_student, is_teacher=True).predict_crops(crops(1))
-
-
 @pytest.mark.parametrize("flip", [False, True])
 def test_scores_that_nobody_trained_count_as_certain(predictor, monkeypatch, flip):
     described = {"model": "stand-in", "confidence": False}
@@ -193,3 +200,19 @@ def test_scores_that_nobody_trained_count_as_certain(predictor, monkeypatch, fli
     keypoints, scores = predictor(constant_student).predict_crops(crops(2), flip=flip)
     np.testing.assert_array_equal(scores, np.ones((2, 17)))
     assert keypoints.shape == (2, 17, 2)
+
+
+def test_crops_and_keypoints_follow_the_geometry_of_the_model(predictor, monkeypatch):
+    monkeypatch.setattr(StandIn, "geometry", ALIGNED)
+    seen = []
+    model = predictor(lambda pixels: seen.append(pixels) or constant_student(pixels))
+    image = np.random.default_rng(0).integers(0, 255, (120, 90, 3), np.uint8)
+    found = model.predict(image, [[10, 20, 31, 81]])
+    # 81 high, so 81 * 3 / 4 wide, 1.25 times as large; center (10 + 15, 20 + 40).
+    width = 1.25 * 81 * 3 / 4 - 1
+    quarter = [25 - width / 4, 60 - width * 4 / 3 / 4]
+    np.testing.assert_allclose(found.keypoints[0, 0], quarter, atol=1e-4)
+    zoom = 47 / width
+    matrix = [[zoom, 0, 23.5 - zoom * 25], [0, zoom, 31.5 - zoom * 60]]
+    crop = warp(image, np.array(matrix), SIZE)
+    assert np.abs(seen[0][0].astype(int) - crop).max() <= 1

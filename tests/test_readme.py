@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from distilpose_keras.models.build import build_model
+from distilpose_keras.models.model import build_model
 from distilpose_keras.synthetic import render_dataset
 
 

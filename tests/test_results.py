@@ -7,7 +7,9 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from distilpose_keras.data.geometry import PLAIN
 from distilpose_keras.evaluation import evaluate
+from distilpose_keras.person_scores import rescore
 from distilpose_keras.results import coco_results
 
 
@@ -19,6 +21,8 @@ class NearTheTruth:
         self.schema = people.schema
         self.input_size = (64, 48)
         self.batch_size = 4
+        self.geometry = PLAIN
+        self.person_scores = rescore
         rng = np.random.default_rng(2)
         noise = rng.gamma(1.0, 4.0, (len(people), 1, 1))
         moves = noise * rng.normal(size=people.keypoints.shape)

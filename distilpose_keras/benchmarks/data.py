@@ -17,7 +17,8 @@ from rich.progress import Progress
 import distilpose_keras
 from distilpose_keras.data.coco import coco_paths, load_people
 from distilpose_keras.data.dataset import PoseDataset
-from distilpose_keras.data.transforms import affine_matrix, box_to_center_scale
+from distilpose_keras.data.geometry import PLAIN
+from distilpose_keras.data.transforms import box_to_center_scale
 from distilpose_keras.keypoints import COCO_17
 
 PEOPLE_PER_PASS = 1000  # smaller data sets are repeated, as links to their pictures
@@ -42,26 +43,6 @@ print(count, seconds, processor, peak)
 """
 
 
-def add_arguments(parser):
-    """Add the arguments of ``benchmark.py data``."""
-    parser.add_argument("--data", required=True, help="data set in COCO layout")
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=5, help="passes; medians count")
-    parser.add_argument(
-        "--workers",
-        type=int,
-        nargs="*",
-        default=sorted({2, os.cpu_count() or 2}),
-        help="numbers of worker processes to measure",
-    )
-    parser.add_argument(
-        "--people",
-        type=int,
-        default=150_000,
-        help="size of the annotation file whose opening is measured; 0 for none",
-    )
-
-
 def run(args):
     """Measure, and return one dict per row of the table.
 
@@ -73,7 +54,7 @@ def run(args):
     runs in turns.
 
     Args:
-        args: namespace of `add_arguments`.
+        args: namespace of the arguments of ``distilpose benchmark data``.
     """
     people = load_people(*coco_paths(args.data, "train"))
     threads = cv2.getNumThreads()
@@ -128,7 +109,7 @@ def plain_crops(people, input_size=(256, 192)):
     for person in people:
         image = cv2.imread(str(person.image_path))
         center, scale = box_to_center_scale(person.box_xywh, input_size=input_size)
-        matrix = affine_matrix(center, scale, output_size=input_size)
+        matrix = PLAIN.affine_matrix(center, scale, output_size=input_size)
         crop = cv2.warpAffine(image, matrix, input_size[::-1], flags=cv2.INTER_LINEAR)
         rgb = cv2.cvtColor(crop, cv2.COLOR_BGR2RGB).astype(np.float32)
         yield (rgb - mean) / deviation

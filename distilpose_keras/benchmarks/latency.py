@@ -27,18 +27,6 @@ BATCHES = (4, 16)
 _BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
-def add_arguments(parser):
-    """Add the arguments of ``benchmark.py latency``."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help=".tflite or .onnx")
-    parser.add_argument(
-        "--threads", type=int, default=1, metavar="N", help="also with 2, 4, ... N"
-    )
-    parser.add_argument("--rounds", type=int, default=50, help="medians count")
-    parser.add_argument(
-        "--profile", action="store_true", help="also the time per kind of operator"
-    )
-
-
 def run(args):
     """Measure, and return one dict per row of the tables.
 
@@ -52,7 +40,7 @@ def run(args):
     thread, per crop; operators.
 
     Args:
-        args: namespace of `add_arguments`.
+        args: namespace of the arguments of ``distilpose benchmark latency``.
 
     Raises:
         ValueError: if a file is missing, truncated or not ours.

@@ -13,52 +13,12 @@ import tempfile
 from pathlib import Path
 
 import distilpose_keras
-from distilpose_keras.models.configs import MODELS
+from distilpose_keras.models.presets import MODELS
 from distilpose_keras.recipe.settings import demo_recipe, paper_recipe
 from distilpose_keras.synthetic import render_dataset
 
-BACKENDS = ("tensorflow", "jax", "torch")
 SYNTHETIC_IMAGES = 100
-AT_LEAST_ONE = ("batch_size", "workers", "rounds", "steps")
-
-
-def add_arguments(parser):
-    """Add the arguments of ``benchmark.py training``."""
-    parser.add_argument("--model", default="demo_student", help="name of the student")
-    parser.add_argument(
-        "--teacher",
-        metavar="NAME",
-        help="name of the teacher, or none (default: the recipe's)",
-    )
-    parser.add_argument(
-        "--backends",
-        nargs="+",
-        choices=BACKENDS,
-        default=BACKENDS,
-        help="of which the installed ones are measured (default: all)",
-    )
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument(
-        "--precision",
-        choices=("float32", "mixed_bfloat16", "mixed_float16"),
-        default="float32",
-    )
-    parser.add_argument(
-        "--jit",
-        choices=("auto", "on", "off", "both"),
-        default="auto",
-        help="XLA on TensorFlow; JAX always has it (default: as fit decides)",
-    )
-    parser.add_argument(
-        "--data", metavar="DIR", help="COCO layout; a synthetic set by default"
-    )
-    parser.add_argument(
-        "--workers", type=int, default=1, help="loading processes (default: 1)"
-    )
-    parser.add_argument("--rounds", type=int, default=5, help="medians count")
-    parser.add_argument(
-        "--steps", type=int, default=8, help="steps in a round, of each part too"
-    )
+NUMBERS = ("batch_size", "workers", "rounds", "steps")
 
 
 def run(args):
@@ -75,7 +35,7 @@ def run(args):
     the ratio of times with XLA to those without.
 
     Args:
-        args: namespace of `add_arguments`.
+        args: namespace of the arguments of ``distilpose benchmark training``.
 
     Raises:
         ValueError: if a model is unknown, the two do not fit together, no backend is
@@ -100,12 +60,6 @@ def run(args):
 
 def _settings(args):
     """What the measuring process is told, checked."""
-    for name in AT_LEAST_ONE:
-        if getattr(args, name) < 1:
-            flag = name.replace("_", "-")
-            raise ValueError(
-                f"--{flag} must be at least 1. Received: {getattr(args, name)}"
-            )
     demo = demo_recipe()
     usual = demo if args.model == demo.student else paper_recipe(args.model)
     teacher = args.teacher or usual.teacher
@@ -117,8 +71,8 @@ def _settings(args):
         "teacher": None if teacher == "none" else teacher,
         "precision": args.precision,
         "jit": args.jit,
-        "data": args.data,
-        **{name: getattr(args, name) for name in AT_LEAST_ONE},
+        "data": args.data and str(args.data),
+        **{name: getattr(args, name) for name in NUMBERS},
     }
 
 

@@ -23,8 +23,8 @@ from distilpose_keras.benchmarks.step_parts import (
 from distilpose_keras.data.coco import coco_paths, load_people
 from distilpose_keras.data.dataset import PoseDataset
 from distilpose_keras.distillation.distiller import Distiller
-from distilpose_keras.models.build import build_model
-from distilpose_keras.models.configs import MODELS
+from distilpose_keras.models.model import build_model
+from distilpose_keras.models.presets import MODELS
 from distilpose_keras.profiling.model import profile_model
 from distilpose_keras.training.optimizers import make_optimizer
 from distilpose_keras.training.precision import precision
@@ -86,6 +86,7 @@ def _batches(settings):
             repeat_people(people, count, folder).limit(count),
             batch_size=settings["batch_size"],
             input_size=MODELS[settings["student"]].input_size,
+            geometry=MODELS[settings["student"]].geometry,
             image_dtype="uint8",
             workers=settings["workers"],
         ) as batches,
@@ -106,7 +107,7 @@ class Pair:
         with precision(settings["precision"]):
             student = build_model(settings["student"])
             teacher = settings["teacher"] and build_model(settings["teacher"])
-        self._distiller = Distiller(student, teacher)
+        self._distiller = Distiller(student=student, teacher=teacher)
         loss_scaling = settings["precision"] == "mixed_float16"
         optimizer = make_optimizer(LEARNING_RATE, loss_scaling=loss_scaling)
         self._distiller.compile(optimizer=optimizer, jit_compile=jit_compile)

@@ -2,207 +2,262 @@
 
 from array import array
 from collections import Counter
-from dataclasses import dataclass
 
 import numpy as np
 
-OTHER_CATEGORY = "of another category"
-UNKNOWN_IMAGE = "of an unknown image"
+from distilpose_keras.data.annotation_fields import (
+    NO_ID,
+    FieldError,
+    read_box,
+    read_flag,
+    read_id,
+    read_keypoints,
+    read_number,
+    read_picture_id,
+)
+
 BELOW_THRESHOLD = "below the score threshold"
-CROWD = "crowd"
-WITHOUT_KEYPOINTS = "without keypoints"
-BAD_BOX = "with a box outside the image or without area"
-
-
-@dataclass(frozen=True)
-class ImageTable:
-    """The M pictures of a data set: ids (M,), sizes (M, 2) (height, width), files."""
-
-    ids: np.ndarray
-    sizes: np.ndarray
-    files: list[str]
-
-    def positions(self, image_ids):
-        """Return where each id stands in the table; -1 for an unknown one."""
-        if not len(self.ids):
-            return np.full(len(image_ids), -1)
-        order = np.argsort(self.ids, kind="stable")
-        found = np.searchsorted(self.ids, image_ids, sorter=order)
-        found = order[np.minimum(found, len(order) - 1)]
-        return np.where(self.ids[found] == image_ids, found, -1)
 
 
 class AnnotationRows:
     """Collects the numbers that matter, entry by entry, in compact columns.
 
+    Nothing is judged here: see `fill_persons`, which fills what is absent.
+
     Attributes:
+        count: entries that came, those left out included.
         skipped: Counter of the entries that were left out, by reason.
+        examples: (category, numbers) of people without a labelled keypoint, whose
+            keypoints are not kept, to the number of one such entry.
     """
 
     def __init__(self):
         """Start without rows."""
+        self.count = 0
         self.skipped = Counter()
-        self._image_ids = array("q")
-        self._annotation_ids = array("q")
+        self.examples = {}
+        self._entries = array("q")
+        self._ids = array("q")
         self._categories = array("q")
+        self._image_ids = array("q")
+        self._names = {}  # row -> text, where a picture's id is not a number
         self._boxes = array("d")
         self._areas = array("d")
         self._scores = array("f")
+        self._crowds = array("b")
         self._keypoints = array("f")
         self._lengths = array("i")
-        self._confidences = {}  # by row, of the few data sets that have them
-        self._unlabelled = {}  # (category, numbers) of what is left out: an example
+        self._worth = {}  # row -> numbers, of the few files with keypoint_scores
 
-    def add_annotation(self, entry, require_keypoints):
-        """Keep a COCO annotation, or count why not."""
-        keypoints = entry.get("keypoints") or ()
-        if entry.get("iscrowd"):
-            self.skipped[CROWD] += 1
-        elif require_keypoints and not any(keypoints[2::3]):
-            self.skipped[WITHOUT_KEYPOINTS] += 1
-            kind = entry["category_id"], len(keypoints)
-            self._unlabelled.setdefault(kind, entry["id"])
-        else:
-            confidences = entry.get("keypoint_scores")
-            if confidences is not None:
-                self._confidences[len(self._lengths)] = array("f", confidences)
-            self._append(entry, entry["id"], 1.0, keypoints)
-
-    def add_detection(self, entry, score_threshold):
-        """Keep an entry of a COCO detection file, or count why not."""
-        if entry["score"] < score_threshold:
-            self.skipped[BELOW_THRESHOLD] += 1
-        else:
-            self._append(entry, -1, entry["score"], ())
-
-    def _append(self, entry, annotation_id, score, keypoints):
-        box = entry.get("bbox") or (0, 0, 0, 0)  # no box: no area, left out later
-        if len(box) != 4:
-            raise TypeError("a bbox that is not 4 numbers")
-        x, y, width, height = box
-        self._boxes.extend((x, y, width, height))
-        area = entry.get("area")
-        self._areas.append(width * height if area is None else area)
-        self._image_ids.append(entry["image_id"])
-        self._annotation_ids.append(annotation_id)
-        self._categories.append(entry["category_id"])
-        self._scores.append(score)
-        self._keypoints.extend(keypoints)
-        self._lengths.append(len(keypoints))
-
-    def annotations(self, images, num_keypoints, category_id, path):
-        """Return the columns of a PeopleIndex, people of one picture together.
-
-        Boxes are clipped to [0, width - 1] x [0, height - 1].
+    def add_annotation(self, entry):
+        """Read a COCO annotation.
 
         Raises:
-            ValueError: if an annotation's keypoints do not fit or its image is unknown.
+            FieldError: if a field cannot be followed.
+            KeyError: if one that has no substitute is missing.
         """
-        rows = self._of_category(category_id)
-        lengths = np.frombuffer(self._lengths, np.int32)[rows]
-        image_ids = np.frombuffer(self._image_ids, np.int64)[rows]
+        keypoints = entry.get("keypoints") or ()
+        start = len(self._keypoints)
+        labelled, length = False, len(keypoints) if type(keypoints) is list else 0
+        # Without a label they say nothing and are not kept: half of COCO's people.
+        if not length or any(keypoints[2::3]):
+            labelled, length = self._extend(keypoints)
+        if not labelled:
+            kind = read_id(entry, "category_id"), length
+            self.examples.setdefault(kind, self.count)
+            del self._keypoints[start:]
+            length = 0
+        worth = entry.get("keypoint_scores")
+        if worth is not None and labelled:
+            self._worth[len(self._lengths)] = array("f", worth)
+        self._append(entry, length)
+        self._scores.append(1.0)
+        number, crowd = entry.get("id"), entry.get("iscrowd")
+        if type(number) is not int:
+            number = _annotation_id(entry, self.count)
+        self._ids.append(number)
+        self._crowds.append(read_flag(crowd) if crowd else 0)
+        self.count += 1
 
-        def refuse(bad, problem):
-            if bad.any():
-                n = rows[bad.argmax()]
-                raise ValueError(
-                    f"annotation {self._annotation_ids[n]} of {path} {problem}. "
-                    f"Received: {self._lengths[n]} numbers, "
-                    f"image {self._image_ids[n]}"
-                )
+    def add_detection(self, entry, score_threshold):
+        """Read an entry of a COCO detection file, or count it as below the threshold.
 
-        fits = f"must have 3 numbers for each of {num_keypoints} keypoints"
-        refuse((lengths != 3 * num_keypoints) & (lengths != 0), fits)
-        for (category, length), example in self._unlabelled.items():
-            if category == category_id and length not in (0, 3 * num_keypoints):
-                raise ValueError(
-                    f"annotation {example} of {path} {fits}. Received: {length} numbers"
-                )
-        image_index = images.positions(image_ids)
-        refuse(image_index < 0, "is of an image that the file does not list")
-        wrong = np.zeros(len(self._lengths), bool)
-        for row, values in self._confidences.items():
-            wrong[row] = len(values) != num_keypoints or not all(
-                0 <= value <= 1 for value in values
+        Raises:
+            FieldError: if a field cannot be followed.
+            KeyError: if one that has no substitute is missing.
+        """
+        score = read_number(entry["score"], "score")
+        if not score >= score_threshold:
+            self.skipped[BELOW_THRESHOLD] += 1
+        else:
+            self._append(entry, 0)
+            self._scores.append(score)
+            self._ids.append(-1)
+            self._crowds.append(0)
+        self.count += 1
+
+    def _extend(self, keypoints):
+        """Add an entry's keypoints; whether one is labelled, and how many numbers."""
+        start = len(self._keypoints)
+        # As most programs write them, or else with what is absent filled in.
+        try:
+            self._keypoints.extend(keypoints)
+        except TypeError:
+            del self._keypoints[start:]
+            self._keypoints.extend(read_keypoints(keypoints))
+        return any(self._keypoints[start + 2 :: 3]), len(self._keypoints) - start
+
+    def _append(self, entry, length):
+        """Add what annotations and detections have alike."""
+        picture = entry.get("image_id")
+        self._image_ids.append(
+            picture if type(picture) is int else self._picture(entry)
+        )
+        category = entry.get("category_id")
+        if type(category) is not int:
+            category = read_id(entry, "category_id")
+        self._categories.append(category)
+        start, box = len(self._boxes), entry.get("bbox")
+        try:
+            x, y, width, height = box
+            self._boxes.extend((x, y, width, height))
+        except (TypeError, ValueError):
+            del self._boxes[start:]
+            self._boxes.extend(read_box(box))
+        area = entry.get("area")
+        self._areas.append(
+            area if type(area) in (float, int) else read_number(area, "area")
+        )
+        self._entries.append(self.count)
+        self._lengths.append(length)
+
+    def _picture(self, entry):
+        """The id of an entry's picture; NO_ID, and its name noted, if it is a text."""
+        picture = entry.get("image_id")
+        if picture is None:
+            if not entry.get("file_name"):
+                raise KeyError("image_id")
+            picture = str(entry["file_name"])
+        picture = read_picture_id(picture)
+        if isinstance(picture, str):
+            self._names[len(self._image_ids)] = picture
+            picture = NO_ID
+        return picture
+
+    @property
+    def entries(self):
+        """(n,) int64 number of each row's entry in the file."""
+        return np.frombuffer(self._entries, np.int64)
+
+    @property
+    def ids(self):
+        """(n,) int64 ids of the annotations; -1 for detections."""
+        return np.frombuffer(self._ids, np.int64)
+
+    @property
+    def categories(self):
+        """(n,) int64 ids of the categories; NO_ID where absent."""
+        return np.frombuffer(self._categories, np.int64)
+
+    @property
+    def boxes(self):
+        """(n, 4) float64 x, y, width, height; NaN where absent."""
+        return np.frombuffer(self._boxes, np.float64).reshape(-1, 4)
+
+    @property
+    def areas(self):
+        """(n,) float64; NaN where absent."""
+        return np.frombuffer(self._areas, np.float64)
+
+    @property
+    def scores(self):
+        """(n,) float32; 1 for annotations."""
+        return np.frombuffer(self._scores, np.float32)
+
+    @property
+    def crowds(self):
+        """(n,) bool."""
+        return np.frombuffer(self._crowds, np.int8).astype(bool)
+
+    @property
+    def lengths(self):
+        """(n,) int32 how many numbers each row's keypoints have; 0 if unlabelled."""
+        return np.frombuffer(self._lengths, np.int32)
+
+    def picture(self, row):
+        """Return the id of a row's picture as the file writes it."""
+        return self._names.get(int(row), self._image_ids[row])
+
+    def positions(self, images):
+        """Return where each row's picture stands in an `ImageTable`; -1 if unknown."""
+        numbers = np.frombuffer(self._image_ids, np.int64)
+        if images.labels is None:
+            places, names = images.positions(numbers), self._names
+        else:  # the file's ids are no numbers
+            places = np.full(len(numbers), -1)
+            names = dict(enumerate(map(str, self._image_ids))) | self._names
+        known = {}
+        for row, name in names.items():
+            if name not in known:
+                known[name] = images.find(name)
+            places[row] = known[name]
+        return places
+
+    def keypoints(self, rows, columns):
+        """Return keypoints and flags of some rows as the file has them.
+
+        Args:
+            rows: (n,) positions.
+            columns: K positions of the keypoints in the file; -1 for one it lacks.
+
+        Returns:
+            (n, K, 2) and (n, K) float32; 0 where there is nothing labelled, and where
+            a row has fewer keypoints than the columns ask for.
+        """
+        lengths = self.lengths
+        starts = np.cumsum(lengths, dtype=np.int64)[rows] - lengths[rows]
+        points = np.zeros((len(rows), len(columns), 2), np.float32)
+        flags = np.zeros(points.shape[:2], np.float32)
+        has = np.flatnonzero(lengths[rows] >= 3 * (max(columns, default=0) + 1))
+        starts, flat = starts[has], np.frombuffer(self._keypoints, np.float32)
+        for k, column in enumerate(columns):
+            if column >= 0:
+                points[has, k, 0] = flat[starts + 3 * column]
+                points[has, k, 1] = flat[starts + (3 * column + 1)]
+                flags[has, k] = flat[starts + (3 * column + 2)]
+        return points, flags
+
+    def worth(self, rows, columns, length):
+        """Return what the labels of some rows are worth (``keypoint_scores``).
+
+        Args:
+            rows: (n,) positions.
+            columns: K positions of the keypoints in the file; -1 for one it lacks.
+            length: how many keypoints an entry of the file has.
+
+        Returns:
+            (n, K) float32, 1 where the file does not say; and (n,) bool, whether what
+            it says is not one number from 0 to 1 for each keypoint.
+        """
+        worth = np.ones((len(rows), len(columns)), np.float32)
+        wrong = np.zeros(len(rows), bool)
+        if not self._worth:
+            return worth, wrong
+        columns = np.asarray(columns)
+        for n, row in enumerate(rows.tolist()):
+            values = np.asarray(self._worth.get(row, [1.0] * length))
+            wrong[n] = (
+                len(values) != length or not ((values >= 0) & (values <= 1)).all()
             )
-        refuse(
-            wrong[rows], f"must have {num_keypoints} keypoint_scores between 0 and 1"
-        )
-        keypoints = self._triples(rows, lengths, num_keypoints)
-        refuse(~np.isfinite(keypoints).all(axis=(1, 2)), "has a keypoint that is NaN")
-        boxes, areas = self._boxes_and_areas(rows)
-        sizes = images.sizes[image_index][:, ::-1]
-        corner = np.maximum(boxes[:, :2], 0)
-        # As the published code: a box that starts outside keeps its width and height.
-        end = np.minimum(sizes - 1, corner + np.maximum(boxes[:, 2:], 0))
-        boxes = np.concatenate([corner, end - corner], axis=1)
-        good = (boxes[:, 2:] > 0).all(axis=1) & (areas > 0)
-        return self._columns(rows, good, image_index, boxes, areas, keypoints)
+            if not wrong[n]:
+                worth[n] = np.where(columns >= 0, values[columns], 1.0)
+        return worth, wrong
 
-    def detections(self, images, num_keypoints, category_id):
-        """Return the columns of a PeopleIndex of detections, boxes as they are."""
-        rows = self._of_category(category_id)
-        image_index = images.positions(np.frombuffer(self._image_ids, np.int64)[rows])
-        known = image_index >= 0
-        self._count(UNKNOWN_IMAGE, ~known)
-        rows, image_index = rows[known], image_index[known]
-        boxes, areas = self._boxes_and_areas(rows)
-        sizes = images.sizes[image_index][:, ::-1]
-        good = np.all(
-            (boxes[:, 2:] > 0)
-            & (boxes[:, :2] < sizes)
-            & (boxes[:, :2] + boxes[:, 2:] > 0),
-            axis=1,
-        )
-        keypoints = np.zeros((len(rows), num_keypoints, 3), np.float32)
-        return self._columns(rows, good, image_index, boxes, areas, keypoints)
 
-    def _of_category(self, category_id):
-        """Return the positions of the rows of a category; count the others."""
-        same = np.frombuffer(self._categories, np.int64) == category_id
-        self._count(OTHER_CATEGORY, ~same)
-        return np.flatnonzero(same)
-
-    def _count(self, reason, out):
-        if out.any():
-            self.skipped[reason] += int(np.count_nonzero(out))
-
-    def _triples(self, rows, lengths, num_keypoints):
-        """Return (n, K, 3) x, y, visibility; zeros for a person without keypoints."""
-        starts = np.cumsum(np.frombuffer(self._lengths, np.int32), dtype=np.int64)
-        starts = starts[rows] - lengths
-        triples = np.zeros((len(rows), 3 * num_keypoints), np.float32)
-        has = np.flatnonzero(lengths)
-        flat = np.frombuffer(self._keypoints, np.float32)
-        for column in range(3 * num_keypoints):
-            triples[has, column] = flat[starts[has] + column]
-        return triples.reshape(len(rows), num_keypoints, 3)
-
-    def _label_confidences(self, rows, num_keypoints):
-        """Return (n, K) what each label is worth; 1 where the file does not say."""
-        confidences = np.ones((len(rows), num_keypoints), np.float32)
-        if self._confidences:
-            for n, row in enumerate(rows):
-                confidences[n] = self._confidences.get(row, 1.0)
-        return confidences
-
-    def _boxes_and_areas(self, rows):
-        boxes = np.frombuffer(self._boxes, np.float64).reshape(-1, 4)[rows]
-        return boxes, np.frombuffer(self._areas, np.float64)[rows]
-
-    def _columns(self, rows, good, image_index, boxes, areas, keypoints):
-        """Drop the rows that are not good and put people of one picture together."""
-        self._count(BAD_BOX, ~good)
-        kept = np.flatnonzero(good)
-        kept = kept[np.argsort(image_index[kept], kind="stable")]
-        rows = rows[kept]
-        return {
-            "image_index": image_index[kept].astype(np.int32),
-            "boxes_xywh": boxes[kept],
-            "areas": areas[kept],
-            "keypoints": keypoints[kept, :, :2],
-            "visibility": keypoints[kept, :, 2].clip(0, 2).astype(np.uint8),
-            "confidences": self._label_confidences(rows, keypoints.shape[1]),
-            "annotation_ids": np.frombuffer(self._annotation_ids, np.int64)[rows],
-            "scores": np.frombuffer(self._scores, np.float32)[rows],
-        }
+def _annotation_id(entry, number):
+    """The id of an annotation; its number in the file where that is none."""
+    try:
+        found = read_id(entry, "id")
+    except FieldError:
+        return number
+    return number if found == NO_ID else found

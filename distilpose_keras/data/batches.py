@@ -106,5 +106,6 @@ class BatchMaker:
             people.keypoints[indices],
             people.visibility[indices],
             keep,
+            people.image_sizes[people.image_index[indices]],
             people.confidences[indices],
         )

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from distilpose_keras.data.geometry import PIXEL_STD, PLAIN
 from distilpose_keras.data.images import ImageError, read_reduced_image
 from distilpose_keras.data.transforms import (
-    PIXEL_STD,
-    affine_matrix,
     affordable_reduction,
     box_to_center_scale,
     choose_half_body,
@@ -78,7 +77,9 @@ class PatchCache:
         return {**self.__dict__, "_pixels": None}
 
 
-def open_cache(folder, people, *, input_size, augmentation, progress=False):
+def open_cache(
+    folder, people, *, input_size, augmentation, geometry=PLAIN, progress=False
+):
     """Open the cache of a data set, and write it first if there is none.
 
     Caches of several data sets, crop sizes and augmentations may share a folder.
@@ -88,23 +89,26 @@ def open_cache(folder, people, *, input_size, augmentation, progress=False):
         people: PeopleIndex.
         input_size: (height, width) of a crop.
         augmentation: `Augmentation`; how far crops stray decides what is kept.
+        geometry: `CropGeometry` of the crops.
         progress: show a progress bar while writing.
 
     Returns:
         PatchCache.
     """
-    key = _key(people, input_size, augmentation)
+    crops = {"input_size": input_size, "augmentation": augmentation}
+    crops["geometry"] = geometry
+    key = _key(people, **crops)
     path = Path(folder) / f"patches-{key}.bin"
     if not path.with_suffix(".json").exists():
-        _write(path, people, input_size, augmentation, progress)
+        _write(path, people, crops, progress)
     return PatchCache(path)
 
 
-def _key(people, input_size, augmentation):
+def _key(people, input_size, augmentation, geometry):
     """A short digest of all that the patches depend on."""
     digest = hashlib.sha256()
     described = [str(people.image_dir.resolve()), people.image_files]
-    described += [list(input_size), asdict(augmentation)]
+    described += [list(input_size), asdict(augmentation), geometry.name]
     digest.update(json.dumps(described).encode())
     columns = (people.image_index, people.boxes_xywh, people.keypoints)
     for column in (*columns, people.visibility):
@@ -112,7 +116,7 @@ def _key(people, input_size, augmentation):
     return digest.hexdigest()[:16]
 
 
-def _write(path, people, input_size, augmentation, progress):
+def _write(path, people, crops, progress):
     """Decode every picture once; write the pixels, then where they are."""
     from rich.progress import track
 
@@ -125,12 +129,13 @@ def _write(path, people, input_size, augmentation, progress):
         for person in track(
             by_picture, description="decoding", disable=not progress, transient=True
         ):
-            window, wanted = _window(people, person, input_size, augmentation)
+            window, wanted = _window(people, person, **crops)
             try:
                 if last != (people.image_index[person], wanted):
                     last = people.image_index[person], wanted
-                    source = str(people.image_path(people.image_index[person]))
-                    picture = read_reduced_image(source, wanted)
+                    image = people.image_index[person]
+                    source, size = people.image_path(image), people.image_sizes[image]
+                    picture = read_reduced_image(str(source), wanted, size)
                 patch, corner = _cut(*picture, window)
                 reduction = picture[1]
             except ImageError as error:
@@ -149,13 +154,13 @@ def _write(path, people, input_size, augmentation, progress):
     write_json(path.with_suffix(".json"), {**table, "errors": errors})
 
 
-def _window(people, person, input_size, augmentation):
+def _window(people, person, input_size, augmentation, geometry):
     """What crops of a person may show: (4,) left, top, right, bottom; and reduction.
 
     The window is in pixels of the picture and may reach beyond it.
     """
     box = people.boxes_xywh[person]
-    center, scale = box_to_center_scale(box, input_size=input_size)
+    center, scale = box_to_center_scale(box, input_size=input_size, geometry=geometry)
     shift = np.zeros(2)
     if augmentation.jitter_probability:
         shift = augmentation.jitter * box[2:]
@@ -172,7 +177,7 @@ def _window(people, person, input_size, augmentation):
         windows.append([*(middle - half), *(middle + half)])
     windows = np.array(windows)
     closest = scale * np.float32(max(1 - augmentation.scale_spread, 0.1))
-    matrix = affine_matrix(center, closest, output_size=input_size)
+    matrix = geometry.affine_matrix(center, closest, output_size=input_size)
     window = np.concatenate([windows[:, :2].min(axis=0), windows[:, 2:].max(axis=0)])
     return window, affordable_reduction(matrix)
 

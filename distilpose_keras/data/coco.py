@@ -1,137 +1,33 @@
 """COCO-format keypoint annotations and person detections, read into arrays."""
 
 import json
-from array import array
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+import warnings
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from distilpose_keras.data.annotation_rows import AnnotationRows, ImageTable
-from distilpose_keras.data.json_stream import read_members
-from distilpose_keras.keypoints import KeypointSchema
+from distilpose_keras.data.annotation_fields import NO_ID, FieldError
+from distilpose_keras.data.annotation_file import read_annotation_file
+from distilpose_keras.data.annotation_rows import BELOW_THRESHOLD, AnnotationRows
+from distilpose_keras.data.categories import choose_schema
+from distilpose_keras.data.json_stream import text_encoding
+from distilpose_keras.data.people_index import PeopleIndex, PersonInstance
+from distilpose_keras.data.persons import CROWD, OTHER_CATEGORY, WITHOUT_KEYPOINTS
+from distilpose_keras.data.picture_names import ImageTable, names_on_disk
+from distilpose_keras.data.picture_sizes import settle_sizes
 
+__all__ = [
+    "PeopleIndex",
+    "PersonInstance",
+    "coco_paths",
+    "load_detections",
+    "load_people",
+]
 
-@dataclass(frozen=True)
-class PersonInstance:
-    """One person of a picture.
-
-    Attributes:
-        image_path: the picture's file.
-        image_id: its COCO id.
-        annotation_id: COCO id of the annotation; -1 for a detection.
-        box_xywh: (4,) float64 (left, top, width, height) in pixels.
-        keypoints: (K, 2) float32 pixels.
-        visibility: (K,) uint8: 0 not labelled, 1 hidden, 2 visible.
-        area: of the person's silhouette in square pixels (of the box if unknown).
-        score: of the detection; 1.0 for an annotation.
-    """
-
-    image_path: Path
-    image_id: int
-    annotation_id: int
-    box_xywh: np.ndarray
-    keypoints: np.ndarray
-    visibility: np.ndarray
-    area: float
-    score: float
-
-
-@dataclass(frozen=True, eq=False)
-class PeopleIndex(Sequence):
-    """All N people of a data set as arrays; an element is a `PersonInstance`.
-
-    People of one picture are neighbours.
-
-    Attributes:
-        schema: KeypointSchema of the K keypoints.
-        annotation_file: the annotation file that was read.
-        image_dir: folder of the pictures.
-        category_id: COCO id of the person category.
-        image_files: names of the M pictures, relative to ``image_dir``.
-        image_ids: (M,) int64 COCO ids.
-        image_sizes: (M, 2) int32 (height, width).
-        image_index: (N,) int32 position of each person's picture in ``image_files``.
-        boxes_xywh: (N, 4) float64 pixels.
-        keypoints: (N, K, 2) float32 pixels.
-        visibility: (N, K) uint8: 0 not labelled, 1 hidden, 2 visible.
-        confidences: (N, K) float32 in [0, 1], what each label is worth: its
-            ``keypoint_scores`` entry where a model wrote the label, else 1.
-        areas: (N,) float64 square pixels.
-        annotation_ids: (N,) int64; -1 for detections.
-        scores: (N,) float32; 1 for annotations.
-        skipped: how many entries of the file were left out, by reason.
-    """
-
-    schema: KeypointSchema
-    annotation_file: Path
-    image_dir: Path
-    category_id: int
-    image_files: list[str]
-    image_ids: np.ndarray
-    image_sizes: np.ndarray
-    image_index: np.ndarray
-    boxes_xywh: np.ndarray
-    keypoints: np.ndarray
-    visibility: np.ndarray
-    confidences: np.ndarray
-    areas: np.ndarray
-    annotation_ids: np.ndarray
-    scores: np.ndarray
-    skipped: dict[str, int] = field(default_factory=dict)
-
-    def __len__(self):
-        """N, the number of people."""
-        return len(self.image_index)
-
-    def __getitem__(self, index):
-        """Return one `PersonInstance`, or a PeopleIndex for a slice."""
-        if isinstance(index, slice):
-            return self.take(np.arange(len(self))[index])
-        image = self.image_index[index]
-        return PersonInstance(
-            image_path=self.image_path(image),
-            image_id=int(self.image_ids[image]),
-            annotation_id=int(self.annotation_ids[index]),
-            box_xywh=self.boxes_xywh[index],
-            keypoints=self.keypoints[index],
-            visibility=self.visibility[index],
-            area=float(self.areas[index]),
-            score=float(self.scores[index]),
-        )
-
-    def image_path(self, image):
-        """Return the file of the picture at a position in ``image_files``."""
-        return self.image_dir / self.image_files[image]
-
-    def take(self, indices):
-        """Return the people at these positions, in this order."""
-        indices = np.asarray(indices, np.int64)
-        columns = (
-            "image_index",
-            "boxes_xywh",
-            "keypoints",
-            "visibility",
-            "confidences",
-            "areas",
-            "annotation_ids",
-            "scores",
-        )
-        return replace(self, **{name: getattr(self, name)[indices] for name in columns})
-
-    def limit(self, count):
-        """Return the first ``count`` people; all of them for None."""
-        return self if count is None else self.take(np.arange(min(count, len(self))))
-
-    def summary(self):
-        """Say in one line what is here and what was left out."""
-        pictures = len(np.unique(self.image_index))
-        text = f"{len(self)} people in {pictures} images"
-        if self.skipped:
-            reasons = [f"{count} {reason}" for reason, count in self.skipped.items()]
-            text += f" (skipped: {', '.join(reasons)})"
-        return text
+BAD_BOX = "with a box outside the image or without area"
+UNKNOWN_IMAGE = "of an unknown image"
 
 
 def coco_paths(data_dir, split):
@@ -161,19 +57,33 @@ def _check_exists(annotation_file, image_dir):
         raise ValueError(f"image folder does not exist: {image_dir}")
 
 
-def load_people(annotation_file, image_dir, *, schema=None, require_keypoints=True):
+def load_people(
+    annotation_file,
+    image_dir,
+    *,
+    schema=None,
+    require_keypoints=True,
+    category=None,
+    flip_pairs=None,
+):
     """Read a COCO keypoint annotation file.
 
     Boxes are clipped to [0, width - 1] x [0, height - 1], as the published code does.
     Crowds, people whose box shows nothing of the picture and (unless
     ``require_keypoints`` is False) people without a labelled keypoint are left out and
-    counted in ``skipped``.
+    counted in ``skipped``. What the file leaves out is filled in (see `fill_persons`);
+    that, and what else is not followed as it is written, is said in one warning.
 
     Args:
         annotation_file: COCO JSON.
         image_dir: folder of its pictures.
-        schema: KeypointSchema that the file must fit; read from the file by default.
+        schema: KeypointSchema to give the people; their keypoints are found by name,
+            those that the file lacks are not labelled. Read from the file by default.
         require_keypoints: leave out people without labelled keypoints.
+        category: name or id of the category to read; by default all that have the
+            same keypoints.
+        flip_pairs: (left, right) pairs of keypoints that a mirror exchanges, names or
+            0-based indices, where the names do not tell.
 
     Returns:
         PeopleIndex, ordered by picture as the file lists them.
@@ -184,82 +94,66 @@ def load_people(annotation_file, image_dir, *, schema=None, require_keypoints=Tr
     """
     annotation_file, image_dir = Path(annotation_file), Path(image_dir)
     _check_exists(annotation_file, image_dir)
-    images, categories, rows = _read_coco(annotation_file, require_keypoints)
-    category = _keypoint_category(categories, schema, annotation_file)
-    if schema is None:
-        schema = KeypointSchema.from_coco_category(category)
-    columns = rows.annotations(
-        images, schema.num_keypoints, category["id"], annotation_file
-    )
-    return PeopleIndex(
+    file = read_annotation_file(annotation_file)
+    file.check_image_ids()
+    schema, category_ids, notes = choose_schema(file, schema, category, flip_pairs)
+    persons = file.persons(schema, category_ids, labelled_only=require_keypoints)
+    images = file.images
+    images.files, renamed = names_on_disk(images.files, image_dir)
+    if renamed:
+        notes.append(f"{renamed} pictures found under another spelling of their names")
+    notes += settle_sizes(images, persons, image_dir)
+    columns, skipped = _kept(persons, images.sizes, require_keypoints)
+    people = PeopleIndex(
         schema=schema,
         annotation_file=annotation_file,
         image_dir=image_dir,
-        category_id=category["id"],
+        category_ids=category_ids,
         image_files=images.files,
         image_ids=images.ids,
+        image_labels=images.labels,
         image_sizes=images.sizes,
-        skipped=dict(rows.skipped),
+        scores=np.ones(len(columns["entries"]), np.float32),
+        skipped=dict(skipped),
+        filled=dict(persons.filled),
+        notes=tuple(notes),
         **columns,
     )
+    if people.remarks():
+        warnings.warn(f"{annotation_file}: {people.remarks()}", stacklevel=2)
+    return people
 
 
-def _read_coco(path, require_keypoints):
-    """Return the ImageTable, the categories and the AnnotationRows of a file."""
-    ids, sizes, files, rows, categories = (
-        array("q"),
-        array("i"),
-        [],
-        AnnotationRows(),
-        [],
-    )
-    missing = {"images", "annotations", "categories"}
-    name = entry = None
-    try:
-        for name, entries in read_members(path, {"images", "annotations"}):
-            missing.discard(name)
-            if name == "images":
-                for entry in entries:
-                    ids.append(entry["id"])
-                    sizes.extend((entry["height"], entry["width"]))
-                    files.append(entry["file_name"])
-            elif name == "annotations":
-                for entry in entries:
-                    rows.add_annotation(entry, require_keypoints)
-            elif name == "categories":
-                categories = [dict(entry, id=int(entry["id"])) for entry in entries]
-    except (KeyError, TypeError, AttributeError, OverflowError) as error:
-        problem = f"lacks {error}" if isinstance(error, KeyError) else f"has {error}"
-        raise ValueError(
-            f"{path} is not a COCO file: an entry of {name!r} {problem}. "
-            f"Received: {str(entry)[:80]}"
-        ) from None
-    if missing:
-        raise ValueError(f"{path} is not a COCO file: it has no {sorted(missing)}")
-    sizes = np.array(sizes, np.int32).reshape(-1, 2)
-    return ImageTable(np.array(ids, np.int64), sizes, files), categories, rows
+def _kept(persons, sizes, require_keypoints):
+    """Return the columns of those who can be cropped, and how many cannot."""
+    skipped = Counter(persons.skipped)
+    boxes = _clipped(persons.boxes_xywh, sizes[persons.image_index, ::-1])
+    good = np.ones(len(persons), bool)
+    for reason, bad in (
+        (CROWD, persons.crowds),
+        (WITHOUT_KEYPOINTS, require_keypoints & ~persons.visibility.any(axis=1)),
+        (BAD_BOX, ~(boxes[:, 2:] > 0).all(axis=1)),
+    ):
+        if (bad & good).any():
+            skipped[reason] += int(np.count_nonzero(bad & good))
+        good &= ~bad
+    rows = np.flatnonzero(good)
+    rows = rows[np.argsort(persons.image_index[rows], kind="stable")]
+    columns = persons.take(rows)
+    del columns["crowds"]
+    columns["annotation_ids"] = columns.pop("ids")
+    columns["image_index"] = columns["image_index"].astype(np.int32)
+    return columns | {"boxes_xywh": boxes[rows]}, skipped
 
 
-def _keypoint_category(categories, schema, path):
-    """Return the category whose keypoints are meant."""
-    named = [category for category in categories if category.get("keypoints")]
-    if not named:
-        raise ValueError(f"{path} is not a keypoint file: no category names keypoints")
-    if schema is not None:
-        exact = [c for c in named if tuple(c["keypoints"]) == schema.names]
-        same = [c for c in named if len(c["keypoints"]) == schema.num_keypoints]
-        if not same:
-            raise ValueError(
-                f"{path} must hold people with {schema.num_keypoints} keypoints. "
-                f"Received: {[len(c['keypoints']) for c in named]}"
-            )
-        named = exact or same
-    if len(named) > 1:
-        raise ValueError(
-            f"{path} has more than one keypoint category; give the schema of one. "
-            f"Received: {[category.get('name') for category in named]}"
-        )
-    return named[0]
+def _clipped(boxes, sizes_wh):
+    """Clip boxes to their pictures.
+
+    As the published code: a box that starts outside keeps its width and height.
+    """
+    corner = np.maximum(boxes[:, :2], 0)
+    end = np.minimum(sizes_wh - 1, corner + np.maximum(boxes[:, 2:], 0))
+    return np.concatenate([corner, end - corner], axis=1)
 
 
 def load_detections(detection_file, people, *, score_threshold=0.0):
@@ -267,7 +161,9 @@ def load_detections(detection_file, people, *, score_threshold=0.0):
 
     Boxes are used as the detector gives them, not clipped. Detections of another
     category, below the threshold, of pictures that ``people`` does not know, or whose
-    box shows nothing of the picture are left out and counted in ``skipped``.
+    box shows nothing of the picture are left out and counted in ``skipped``. A
+    detection without a category is a person; a picture may be meant by its id or by its
+    name (see `ImageTable.find`).
 
     Args:
         detection_file: JSON list of ``image_id, category_id, bbox, score``.
@@ -278,22 +174,103 @@ def load_detections(detection_file, people, *, score_threshold=0.0):
         PeopleIndex with the detections' boxes and scores, visibility 0 everywhere.
 
     Raises:
-        ValueError: naming the file, if it is missing or not such a list.
+        ValueError: naming the file, if it is missing or not such a list, or if it has
+            no detection of these people's category, pictures or score.
     """
     path = Path(detection_file)
     if not path.is_file():
         raise ValueError(f"detection file does not exist: {path}")
+    rows = _read_detections(path, score_threshold)
+    images = ImageTable(
+        people.image_ids, people.image_sizes, people.image_files, people.image_labels
+    )
+    same = np.isin(rows.categories, [*people.category_ids, NO_ID])
+    image_index = rows.positions(images)
+    known = same & (image_index >= 0)
+    _check_matches(path, people, rows, same, known)
+    skipped = Counter(rows.skipped)
+    boxes = rows.boxes
+    sizes = people.image_sizes[image_index, ::-1]
+    good = known & np.all(
+        (boxes[:, 2:] > 0) & (boxes[:, :2] < sizes) & (boxes[:, :2] + boxes[:, 2:] > 0),
+        axis=1,
+    )
+    for reason, out in (
+        (OTHER_CATEGORY, ~same),
+        (UNKNOWN_IMAGE, same & ~known),
+        (BAD_BOX, known & ~good),
+    ):
+        if out.any():
+            skipped[reason] = int(np.count_nonzero(out))
+    kept = np.flatnonzero(good)
+    kept = kept[np.argsort(image_index[kept], kind="stable")]
+    shape = len(kept), people.schema.num_keypoints
+    return replace(
+        people,
+        image_index=image_index[kept].astype(np.int32),
+        boxes_xywh=boxes[kept],
+        areas=np.prod(boxes[kept, 2:], axis=1),
+        keypoints=np.zeros((*shape, 2), np.float32),
+        visibility=np.zeros(shape, np.uint8),
+        confidences=np.ones(shape, np.float32),
+        annotation_ids=np.full(len(kept), -1),
+        scores=rows.scores[kept],
+        entries=np.full(len(kept), -1),
+        skipped=dict(skipped),
+        filled={},
+        notes=(),
+    )
+
+
+def _read_detections(path, score_threshold):
+    """Return the AnnotationRows of a detection file."""
     rows, entry = AnnotationRows(), None
     try:
-        for entry in json.loads(path.read_text(encoding="utf-8")):
+        entries = json.loads(path.read_text(encoding=text_encoding(path)))
+        if isinstance(entries, dict) and isinstance(entries.get("annotations"), list):
+            entries = entries["annotations"]
+        for entry in entries:
             rows.add_detection(entry, score_threshold)
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not valid JSON: {error.msg}") from None
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
+        has = "has " if isinstance(error, FieldError) else ""
         raise ValueError(
             f"{path} must be a list of image_id, category_id, bbox and score "
-            f"({type(error).__name__}: {error}). Received: {str(entry)[:80]}"
+            f"({type(error).__name__}: {has}{error}). Received: {str(entry)[:80]}"
         ) from None
-    images = ImageTable(people.image_ids, people.image_sizes, people.image_files)
-    columns = rows.detections(images, people.schema.num_keypoints, people.category_id)
-    return replace(people, skipped=dict(rows.skipped), **columns)
+    return rows
+
+
+def _check_matches(path, people, rows, same, known):
+    """Raise a ValueError where every detection is of something else than the people."""
+    truth = people.annotation_file
+    if not rows.count:
+        raise ValueError(f"{path} holds no detections. Received: an empty list")
+    if not len(rows.ids):
+        raise ValueError(
+            f"{path} must have detections at or above the score threshold. Received: "
+            f"{rows.skipped[BELOW_THRESHOLD]} below it"
+        )
+    if not same.any():
+        found = sorted(set(rows.categories.tolist()))[:5]
+        raise ValueError(
+            f"{path} must have detections of category "
+            f"{', '.join(map(str, people.category_ids))}, as the people of {truth}. "
+            f"Received: category {', '.join(map(str, found))}"
+        )
+    if not known.any():
+        labels = people.image_labels or people.image_ids.tolist()
+        raise ValueError(
+            f"{path} must be of the pictures of {truth}, such as image_id "
+            f"{labels[0] if labels else None!r} ({(people.image_files or [None])[0]}). "
+            f"Received: image_id {rows.picture(same.argmax())!r} and "
+            f"{np.count_nonzero(same) - 1} others, none of them there"
+        )

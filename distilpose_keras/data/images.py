@@ -6,27 +6,39 @@ import cv2
 import numpy as np
 import simplejpeg
 
+# More than any camera takes; decoded it is 0.8 GB. OpenCV's own limit is four times it.
+MAX_PIXELS = 1 << 28
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+EXIF_ORIENTATION, TIFF_WIDTH, TIFF_HEIGHT = 0x0112, 0x0100, 0x0101
+TIFF_INTEGERS = {1: "B", 3: "H", 4: "I"}  # the codes of types, as struct's letters
+
 
 class ImageError(ValueError):
     """A picture is missing, truncated or not a picture; the message names the file."""
 
 
-def read_image(path):
+class SizeError(ImageError):
+    """A picture is not of the size that its annotations say."""
+
+
+def read_image(path, size=None):
     """Read a picture, upright as its EXIF orientation says.
 
     Args:
         path: the file, JPEG or anything else that OpenCV reads.
+        size: (height, width) that annotations give it, see `settle_orientation`.
 
     Returns:
         (height, width, 3) uint8 RGB.
 
     Raises:
-        ImageError: naming the file, if it is missing, truncated or not a picture.
+        ImageError: naming the file, if it is missing, truncated, not a picture, larger
+            than `MAX_PIXELS` or not of this size.
     """
-    return read_reduced_image(path, 1)[0]
+    return read_reduced_image(path, 1, size)[0]
 
 
-def read_reduced_image(path, reduction):
+def read_reduced_image(path, reduction, size=None):
     """Read a picture at a fraction of its size if its format can do so cheaply.
 
     A JPEG is made of blocks of 8x8 pixels that can be decoded to 4x4, 2x2 or one:
@@ -35,22 +47,26 @@ def read_reduced_image(path, reduction):
     Args:
         path: the file.
         reduction: 1, 2, 4 or 8.
+        size: (height, width) that annotations give it, see `settle_orientation`.
 
     Returns:
         (height, width, 3) uint8 RGB, and the reduction it has: ``reduction`` for an
         upright JPEG, else 1.
 
     Raises:
-        ImageError: naming the file, if it is missing, truncated or not a picture.
+        ImageError: naming the file, if it is missing, truncated, not a picture or not
+            of this size.
     """
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except OSError as error:
-        raise ImageError(f"cannot read image {path}: {error.strerror}") from None
+    data = _read_bytes(path)
+    _check_size(data, path)
+    if data[:8] == PNG_SIGNATURE and not _has_whole_chunks(data):
+        raise ImageError(f"image is truncated: {path}")
     orientation = 1
     if data[:2] == b"\xff\xd8":
         orientation = exif_orientation(data)
+        if size is not None and (stored := _jpeg_size(data)) is not None:
+            orientation = settle_orientation(stored, orientation, size, path)
+            size = None
         reduction = reduction if orientation == 1 else 1
         image = _decode_jpeg(data, reduction, path)
     else:
@@ -59,7 +75,116 @@ def read_reduced_image(path, reduction):
     if image is None:
         reduction = 1
         image = _decode_any(data, path)
+        orientation = 1  # OpenCV has turned it
+    if size is not None:
+        orientation = settle_orientation(image.shape[:2], orientation, size, path)
     return _upright(image, orientation), reduction
+
+
+def _check_size(data, path):
+    """Refuse a picture before its pixels take memory: a few bytes can claim many."""
+    size = _declared_size(data)
+    if size is not None and size[0] * size[1] > MAX_PIXELS:
+        raise ImageError(
+            f"a picture must have at most {MAX_PIXELS} pixels. Received: {path}, "
+            f"{size[0]}x{size[1]}"
+        )
+
+
+def _declared_size(data):
+    """Width and height in the header; None of a format whose size is bounded."""
+    try:
+        if data[:2] == b"\xff\xd8":
+            return simplejpeg.decode_jpeg_header(data)[1::-1]
+        if data[:8] == PNG_SIGNATURE:
+            return struct.unpack_from(">II", data, 16)
+        if data[:2] == b"BM":
+            return tuple(map(abs, struct.unpack_from("<ii", data, 18)))
+        if data[:6] in (b"GIF87a", b"GIF89a"):
+            return struct.unpack_from("<HH", data, 6)
+        if data[:4] in (b"II*\0", b"MM\0*"):
+            entries = _tiff_entries(data)
+            return entries[TIFF_WIDTH], entries[TIFF_HEIGHT]
+    except (KeyError, ValueError, struct.error):
+        pass  # damaged: the decoder says so
+    return None
+
+
+def _has_whole_chunks(data):
+    """Whether a PNG goes on to its end; OpenCV reserves what a chunk says it holds."""
+    position = len(PNG_SIGNATURE)
+    while position + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        if kind == b"IEND":
+            return True
+        position += 12 + length
+    return False
+
+
+def read_size(path):
+    """Return the (height, width) of a picture as it is stored, and its orientation.
+
+    Raises:
+        ImageError: naming the file, if it is missing or not a picture.
+    """
+    data = _read_bytes(path)
+    if data[:2] == b"\xff\xd8" and (stored := _jpeg_size(data)) is not None:
+        return stored, exif_orientation(data)
+    return _decode_any(data, path).shape[:2], 1
+
+
+def settle_orientation(stored, orientation, size, path):
+    """Say how to turn a picture whose annotations give it a size.
+
+    Annotations of a turned picture are of what a viewer shows or of the pixels as they
+    are stored: their size tells which. Width and height that have changed places are
+    what one turn explains too. A difference of one pixel is a matter of rounding.
+
+    Args:
+        stored: (height, width) of the picture in its file.
+        orientation: EXIF orientation, 1 to 8.
+        size: (height, width) by the annotations.
+        path: the file, for messages.
+
+    Returns:
+        EXIF orientation to apply; 1 for the pixels as they are stored.
+
+    Raises:
+        SizeError: naming both sizes, if no turn explains the difference.
+    """
+    turned = tuple(stored)[::-1]
+    upright = turned if orientation >= 5 else tuple(stored)
+    if same_size(upright, size):
+        return orientation
+    if same_size(turned if orientation < 5 else stored, size):
+        return orientation if orientation < 5 else 1
+    raise SizeError(
+        f"{path} must be {size[1]} x {size[0]} pixels, as its annotations say. "
+        f"Received: {upright[1]} x {upright[0]}"
+    )
+
+
+def same_size(one, other):
+    """Whether two (height, width) are the same, up to a pixel of rounding."""
+    return abs(one[0] - other[0]) <= 1 and abs(one[1] - other[1]) <= 1
+
+
+def _read_bytes(path):
+    """The content of a file."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"cannot read image {path}: {reason}") from None
+
+
+def _jpeg_size(data):
+    """The (height, width) of JPEG bytes; None if it is of a kind OpenCV may know."""
+    try:
+        return simplejpeg.decode_jpeg_header(data)[:2]
+    except ValueError:
+        return None
 
 
 def _decode_jpeg(data, reduction, path):
@@ -81,31 +206,60 @@ def _decode_jpeg(data, reduction, path):
 
 
 def _decode_any(data, path):
-    """Decode what OpenCV knows, as it is stored."""
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    """Decode what OpenCV knows, upright: it follows the EXIF of PNG, WebP and TIFF."""
+    try:
+        buffer = np.frombuffer(data, np.uint8)
+        image = cv2.imdecode(buffer, cv2.IMREAD_COLOR_RGB) if data else None
+    except cv2.error:
+        image = None
     if image is None:
         raise ImageError(f"not a picture, or a damaged one: {path}")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return image
 
 
 def exif_orientation(data):
     """Return the EXIF orientation (1 to 8) of JPEG bytes; 1 if there is none."""
-    start = data.find(b"Exif\0\0", 0, 4096) + 6
-    if start < 6:
-        return 1
-    try:
-        order = {b"II": "<", b"MM": ">"}[data[start : start + 2]]
-        (directory,) = struct.unpack_from(order + "I", data, start + 4)
-        (count,) = struct.unpack_from(order + "H", data, start + directory)
-        for entry in range(count):
-            at = start + directory + 2 + 12 * entry
-            tag, _, _, value = struct.unpack_from(order + "HHIH", data, at)
-            if tag == 0x0112:
-                return value if 1 <= value <= 8 else 1
-    except (KeyError, struct.error):
-        pass  # damaged metadata: show the picture as it is stored
+    for segment in _application_segments(data):
+        if segment[:6] == b"Exif\0\0":
+            try:
+                value = _tiff_entries(segment[6:])[EXIF_ORIENTATION]
+            except (KeyError, struct.error):
+                return 1  # damaged metadata: show the picture as it is stored
+            return value if 1 <= value <= 8 else 1
     return 1
+
+
+def _application_segments(data):
+    """Yield what is in the APP1 segments of a JPEG, wherever they are."""
+    position = 2
+    while data[position : position + 1] == b"\xff" and position + 4 <= len(data):
+        marker, length = struct.unpack_from(">BH", data, position + 1)
+        if marker == 0xDA:  # the picture itself
+            return
+        if marker == 0xFF:  # a marker may be preceded by fill bytes
+            position += 1
+            continue
+        if marker == 0xE1:
+            yield data[position + 4 : position + 2 + length]
+        position += 2 + length
+
+
+def _tiff_entries(data):
+    """Return the whole numbers of the first directory of TIFF bytes, by tag.
+
+    EXIF is such a directory. Only numbers that stand in the directory itself are read.
+    """
+    order = {b"II": "<", b"MM": ">"}[data[:2]]
+    (start,) = struct.unpack_from(order + "I", data, 4)
+    (count,) = struct.unpack_from(order + "H", data, start)
+    entries = {}
+    for at in range(start + 2, start + 2 + 12 * count, 12):
+        tag, kind, number = struct.unpack_from(order + "HHI", data, at)
+        if number == 1 and kind in TIFF_INTEGERS:
+            (entries[tag],) = struct.unpack_from(
+                order + TIFF_INTEGERS[kind], data, at + 8
+            )
+    return entries
 
 
 def _upright(image, orientation):

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from distilpose_keras.codecs.coordinates import encode_coordinates
 from distilpose_keras.data.cache import PatchCache
-from distilpose_keras.data.codecs import encode_regression
+from distilpose_keras.data.geometry import PLAIN, CropGeometry
 from distilpose_keras.data.images import ImageError, read_reduced_image
 from distilpose_keras.data.transforms import (
     Augmentation,
-    affine_matrix,
     affordable_reduction,
     augment_pose,
     box_to_center_scale,
@@ -35,6 +35,7 @@ class SampleRequest(NamedTuple):
         keypoints: (n, K, 2) pixels.
         visibility: (n, K).
         keep: (n,) bool: the picture will be wanted again soon.
+        sizes: (n, 2) (height, width) of the pictures by their annotations, or None.
         confidences: (n, K) in [0, 1], what a label is worth; None where all are 1.
     """
 
@@ -44,6 +45,7 @@ class SampleRequest(NamedTuple):
     keypoints: np.ndarray
     visibility: np.ndarray
     keep: np.ndarray
+    sizes: np.ndarray | None = None
     confidences: np.ndarray | None = None
 
 
@@ -83,20 +85,21 @@ class ImageCache:
         self._size = 0
         self._images = OrderedDict()
 
-    def read(self, path, reduction, keep):
+    def read(self, path, reduction, keep, size=None):
         """Return a picture and its reduction, from memory if it is there.
 
         Args:
             path: the file.
             reduction: 1, 2, 4 or 8, as for `read_reduced_image`.
             keep: hold the picture for another person.
+            size: (height, width) it must have.
         """
         key = (path, reduction)
         found = self._images.pop(key, None)
         if found is not None:
             self._size -= found[0].nbytes
         else:
-            found = read_reduced_image(path, reduction)
+            found = read_reduced_image(path, reduction, size)
         if keep:
             self._images[key] = found
             self._size += found[0].nbytes
@@ -116,6 +119,7 @@ class SampleLoader:
         augmentation: Augmentation.
         seed: with the epoch and a person's position, seeds that person's augmentation.
         cache_bytes: decoded pictures to hold.
+        geometry: CropGeometry of the model that learns from the samples.
         patches: `PatchCache` to read from in place of the picture files, or None.
     """
 
@@ -124,6 +128,7 @@ class SampleLoader:
     augmentation: Augmentation
     seed: int
     cache_bytes: int
+    geometry: CropGeometry = PLAIN
     patches: PatchCache | None = None
     _cache: ImageCache = field(init=False, repr=False)
 
@@ -162,7 +167,9 @@ class SampleLoader:
         """Fill the sample of one person."""
         box, visibility = request.boxes_xywh[n], request.visibility[n]
         rng = np.random.default_rng((self.seed, epoch, int(request.indices[n])))
-        center, scale = box_to_center_scale(box, input_size=self.input_size)
+        center, scale = box_to_center_scale(
+            box, input_size=self.input_size, geometry=self.geometry
+        )
         center, scale, rotation, flip = augment_pose(
             rng,
             center,
@@ -173,8 +180,9 @@ class SampleLoader:
             self.schema,
             self.augmentation,
             input_size=self.input_size,
+            geometry=self.geometry,
         )
-        matrix = affine_matrix(
+        matrix = self.geometry.affine_matrix(
             center, scale, rotation, output_size=self.input_size, flip=flip
         )
         arrays.images[slot] = self._crop(request, n, matrix, keep)
@@ -182,8 +190,8 @@ class SampleLoader:
         if flip:
             points = points[self.schema.flip_permutation]
             visibility = visibility[self.schema.flip_permutation]
-        arrays.keypoints[slot], arrays.weights[slot] = encode_regression(
-            points, visibility, self.input_size
+        arrays.keypoints[slot], arrays.weights[slot] = encode_coordinates(
+            points, visibility, self.input_size, self.geometry
         )
         if request.confidences is not None:
             confidences = request.confidences[n]
@@ -199,5 +207,6 @@ class SampleLoader:
             matrix[:, 2] += matrix[:, :2] @ corner
             return warp(image, matrix, self.input_size)
         reduction = affordable_reduction(matrix)
-        image, reduction = self._cache.read(request.paths[n], reduction, keep)
+        size = None if request.sizes is None else request.sizes[n]
+        image, reduction = self._cache.read(request.paths[n], reduction, keep, size)
         return warp(image, reduced_matrix(matrix, reduction), self.input_size)

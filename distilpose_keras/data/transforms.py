@@ -2,7 +2,7 @@
 
 A crop is described by a center (2,) in pixels, a scale (2,) in units of 200 pixels, a
 rotation in degrees and a flip; all augmentation happens on these four. One 2x3 affine
-matrix made from them then moves pixels and points alike.
+matrix that a `CropGeometry` makes from them then moves pixels and points alike.
 """
 
 from dataclasses import dataclass
@@ -10,14 +10,17 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-PIXEL_STD = 200.0  # unit of `scale`, from the MPII annotation; kept for parity
+from distilpose_keras.data.geometry import PIXEL_STD, PLAIN
+
 PADDING = 1.25  # a crop shows this much more than the box
 HALF_BODY_PADDING = 1.5
 # The published code draws the upper body when a standard normal is below 0.5.
 UPPER_BODY_PROBABILITY = 0.6915
 
 
-def box_to_center_scale(boxes_xywh, *, input_size=(256, 192), padding=PADDING):
+def box_to_center_scale(
+    boxes_xywh, *, input_size=(256, 192), padding=PADDING, geometry=PLAIN
+):
     """Return center and scale of the crop that shows a box.
 
     The box is widened or heightened about its center to the aspect ratio of the crop
@@ -27,6 +30,7 @@ def box_to_center_scale(boxes_xywh, *, input_size=(256, 192), padding=PADDING):
         boxes_xywh: (..., 4) boxes (left, top, width, height) in pixels.
         input_size: (height, width) of the crop.
         padding: enlargement of the box.
+        geometry: `CropGeometry` of the crop.
 
     Returns:
         center (..., 2) in pixels and scale (..., 2) in units of 200 pixels, float32.
@@ -34,7 +38,7 @@ def box_to_center_scale(boxes_xywh, *, input_size=(256, 192), padding=PADDING):
     boxes = np.asarray(boxes_xywh, np.float64)
     if boxes.shape[-1:] != (4,):
         raise ValueError(f"boxes_xywh must be (..., 4). Received: {boxes.shape}")
-    center = boxes[..., :2] + boxes[..., 2:] * 0.5
+    center = boxes[..., :2] + (boxes[..., 2:] - geometry.image_margin) * 0.5
     extent = _fit_aspect(boxes[..., 2:], input_size)
     scale = (extent / PIXEL_STD).astype(np.float32) * np.float32(padding)
     return center.astype(np.float32), scale
@@ -45,47 +49,6 @@ def _fit_aspect(extents, input_size):
     aspect = input_size[1] / input_size[0]
     width = np.maximum(extents[..., 0], extents[..., 1] * aspect)
     return np.stack([width, width / aspect], axis=-1)
-
-
-def affine_matrix(center, scale, rotation=0.0, *, output_size, flip=False):
-    """Return the matrix that moves source pixels to crop pixels.
-
-    ``center`` comes to the middle of the crop; the crop's width shows ``200 *
-    scale[0]`` source pixels; ``rotation`` turns the crop window about ``center``.
-
-    Args:
-        center: (2,) pixels of the source image.
-        scale: (2,) in units of 200 pixels.
-        rotation: degrees.
-        output_size: (height, width) of the crop.
-        flip: mirror the source left to right about ``center`` first.
-
-    Returns:
-        (2, 3) float64.
-    """
-    height, width = output_size
-    angle = np.deg2rad(rotation)
-    half = float(np.float32(scale[0]) * np.float32(PIXEL_STD)) * 0.5
-    up = half * np.array([np.sin(angle), -np.cos(angle)])
-    # float32 points, as in the published code: the matrix agrees to the last digit.
-    middle = np.float32(center)
-    top = (middle + up).astype(np.float32)
-    left = top + (top - middle)[::-1] * np.float32([1, -1])  # a right angle at the top
-    target_top = 0.5 * (height - width)
-    matrix = cv2.getAffineTransform(
-        np.stack([middle, top, left]),
-        np.float32([[width / 2, height / 2], [width / 2, target_top], [0, target_top]]),
-    )
-    if flip:
-        matrix[:, 2] += 2 * float(center[0]) * matrix[:, 0]
-        matrix[:, 0] = -matrix[:, 0]
-    return matrix
-
-
-def invert_affine(matrix):
-    """Return the (2, 3) matrix that undoes a (2, 3) affine matrix."""
-    linear = np.linalg.inv(matrix[:, :2])
-    return np.concatenate([linear, -linear @ matrix[:, 2:]], axis=1)
 
 
 def warp(image, matrix, output_size):
@@ -177,20 +140,24 @@ class Augmentation:
         )
 
 
-def half_body_center_scale(keypoints, selected, *, input_size=(256, 192)):
+def half_body_center_scale(
+    keypoints, selected, *, input_size=(256, 192), geometry=PLAIN
+):
     """Return center and scale of a crop around some of a person's joints.
 
     Args:
         keypoints: (K, 2) pixels.
         selected: indices of the joints to show.
         input_size: (height, width) of the crop.
+        geometry: `CropGeometry` of the crop.
 
     Returns:
         center (2,), the mean of the joints, and scale (2,), their tight box at the
         aspect ratio of the crop times 1.5; float32.
     """
     points = np.asarray(keypoints, np.float32)[list(selected)]
-    extent = _fit_aspect(np.ptp(points, axis=0).astype(np.float64), input_size)
+    box = np.ptp(points, axis=0).astype(np.float64) + geometry.image_margin
+    extent = _fit_aspect(box, input_size)
     scale = (extent / PIXEL_STD).astype(np.float32) * np.float32(HALF_BODY_PADDING)
     return points.mean(axis=0), scale
 
@@ -221,6 +188,7 @@ def augment_pose(
     augmentation,
     *,
     input_size=(256, 192),
+    geometry=PLAIN,
 ):
     """Draw the crop of one training sample.
 
@@ -237,6 +205,7 @@ def augment_pose(
         schema: KeypointSchema of the keypoints.
         augmentation: Augmentation.
         input_size: (height, width) of the crop.
+        geometry: `CropGeometry` of the crop.
 
     Returns:
         center (2,), scale (2,), rotation in degrees, and flip (bool).
@@ -257,7 +226,7 @@ def augment_pose(
         selected = choose_half_body(visibility, schema, upper_first)
         if selected is not None:
             center, scale = half_body_center_scale(
-                keypoints, selected, input_size=input_size
+                keypoints, selected, input_size=input_size, geometry=geometry
             )
     spread = augmentation.scale_spread
     factor = np.clip(1.0 + spread * zoom, 1.0 - spread, 1.0 + spread)

@@ -35,7 +35,10 @@ def calibration_crops(people, model, *, count=CROPS, seed=0):
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(people))[:count]
     batches = crop_batches(
-        people.take(np.sort(chosen)), input_size=config.input_size, batch_size=64
+        people.take(np.sort(chosen)),
+        input_size=config.input_size,
+        batch_size=64,
+        geometry=config.geometry,
     )
     return np.concatenate([batch.crops for batch in batches])
 

@@ -1,4 +1,4 @@
-"""Students to float32 graphs: the TFLite and ONNX files that all others come from.
+"""Models to float32 graphs: the TFLite and ONNX files that all others come from.
 
 Both converters read a TensorFlow graph. Under another Keras backend the model is
 saved and converted by this module as a command in a second process, which loads the
@@ -17,69 +17,82 @@ from pathlib import Path
 
 import keras
 
+from distilpose_keras.models.presets import config_to_dict
+
 ONNX_OPSET = 17  # the first with LayerNormalization
 # Conversion takes longer than quantization: several precisions share the last one.
 _last = {}
 
 
-def check_student(model):
-    """Raise a ValueError unless ``model`` is a student `PoseModel`."""
-    config = getattr(model, "pose_config", None)
-    if config is None or config.is_teacher:
+def check_model(model):
+    """Raise a ValueError unless ``model`` is a `PoseModel`."""
+    if getattr(model, "pose_config", None) is None:
         raise ValueError(
-            "only a student (a PoseModel that predicts keypoints) can be exported. "
+            "only a PoseModel can be exported. "
             f"Received: {getattr(model, 'name', None) or type(model).__name__}"
         )
 
 
 def float_tflite(model, *, for_integers=False):
-    """Convert a student to a float32 TFLite file, batch 1.
+    """Convert a model to a float32 TFLite file, batch 1.
 
     Args:
-        model: a student `PoseModel`, on any backend.
+        model: a `PoseModel`, on any backend.
         for_integers: as of `deploy`.
 
     Returns:
         bytes of the file, from `image` to `keypoints` and `scores`; no metadata.
 
     Raises:
-        ValueError: if the model is not a student.
+        ValueError: if it is not a `PoseModel`.
         RuntimeError: if the conversion fails.
     """
     return _convert(model, "tflite-for-integers" if for_integers else "tflite")
 
 
 def float_onnx(model):
-    """Convert a student to a float32 ONNX model, any batch size.
+    """Convert a model to a float32 ONNX model, any batch size.
 
     Args:
-        model: a student `PoseModel`, on any backend.
+        model: a `PoseModel`, on any backend.
 
     Returns:
         bytes of the ``ModelProto``; no metadata.
 
     Raises:
-        ValueError: if the model is not a student.
+        ValueError: if it is not a `PoseModel`.
         RuntimeError: if the conversion fails.
     """
     return _convert(model, "onnx")
 
 
 def _convert(model, kind):
-    check_student(model)
-    key = (kind, _fingerprint(model))
+    check_model(model)
+    if keras.backend.backend() == "tensorflow":
+        return convert_once(kind, model, _CONVERTERS[kind])
+    return convert_once(kind, model, lambda model: _convert_elsewhere(model, kind))
+
+
+def convert_once(kind, model, convert):
+    """Convert a model, unless it is the one that was converted last.
+
+    Args:
+        kind: what it is converted to.
+        model: a `PoseModel` or a `QuantizedStudent`.
+        convert: function of the model.
+
+    Returns:
+        What the function returned, now or before.
+    """
+    key = _fingerprint(model)
     if _last.get(kind, (None, None))[0] != key:
-        if keras.backend.backend() == "tensorflow":
-            content = _CONVERTERS[kind](model)
-        else:
-            content = _convert_elsewhere(model, kind)
-        _last[kind] = (key, content)
+        _last[kind] = (key, convert(model))
     return _last[kind][1]
 
 
 def _fingerprint(model):
     """Digest of a model's configuration and weights."""
-    digest = hashlib.sha256(json.dumps(model.pose_config.to_dict()).encode())
+    digest = hashlib.sha256(json.dumps(config_to_dict(model.pose_config)).encode())
     for weight in model.get_weights():
         digest.update(weight.tobytes())
     return digest.hexdigest()
@@ -157,7 +170,7 @@ def _convert_elsewhere(model, kind):
     """Convert in a process that runs Keras on TensorFlow.
 
     Args:
-        model: a student `PoseModel`.
+        model: a `PoseModel`.
         kind: a key of `_CONVERTERS`.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -182,7 +195,7 @@ def _convert_elsewhere(model, kind):
 
 
 if __name__ == "__main__":
-    from distilpose_keras.models.build import load_model
+    from distilpose_keras.models.model import load_model
 
     model_path, target, output = sys.argv[1:]
     Path(output).write_bytes(_convert(load_model(model_path), target))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 FLOAT = "float32"
 DYNAMIC = "int8 dynamic"  # int8 weights; activations quantized as they come
 INT8 = "int8"
+DECODING = "decode"  # name of the layer that decodes
 INT16 = "int16"  # of activations; the weights are int8
 
 
@@ -26,6 +27,11 @@ class Operator:
     rank: int
     weighted: bool
     origin: str = ""
+
+    @property
+    def decodes(self):
+        """Whether it is part of the decoding, whose constants are no weights."""
+        return f"/{DECODING}/" in f"/{self.name}/"
 
     @property
     def label(self):

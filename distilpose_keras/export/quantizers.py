@@ -1,4 +1,4 @@
-"""A student, its graph and its calibration: what is quantized, in one place.
+"""A model, its graph and its calibration: what is quantized, in one place.
 
 `TFLiteQuantizer` and `ONNXQuantizer` look alike. ``plan`` is a dict of `Operator` to
 precision, `build(plan)` returns the bytes of a whole file, and `wider` says what an
@@ -20,7 +20,7 @@ from distilpose_keras.formats.tflite_file import embed, name_inputs_and_outputs
 
 
 class TFLiteQuantizer:
-    """Quantizes a student's TFLite graph, ``"int8"`` or ``"int8-full"``."""
+    """Quantizes a model's TFLite graph, ``"int8"`` or ``"int8-full"``."""
 
     runtime = "tflite"
 
@@ -28,7 +28,7 @@ class TFLiteQuantizer:
         """Convert and calibrate; `calibrate` shows how far it is.
 
         Args:
-            model: a student `PoseModel`.
+            model: a `PoseModel`.
             precision: ``"int8"`` or ``"int8-full"``.
             calibration: (N, H, W, 3) uint8 RGB crops.
             progress: None, or a function called after each crop.
@@ -66,7 +66,7 @@ class TFLiteQuantizer:
 
 
 class ONNXQuantizer:
-    """Quantizes a student's ONNX graph."""
+    """Quantizes a model's ONNX graph."""
 
     runtime = "onnx"
     precision = "int8"
@@ -101,7 +101,7 @@ def calibrate(kind, model, precision, crops, *, progress=False):
 
     Args:
         kind: `TFLiteQuantizer` or `ONNXQuantizer`.
-        model: a student `PoseModel`.
+        model: a `PoseModel`.
         precision: as the kind takes it.
         crops: (N, H, W, 3) uint8 RGB calibration crops.
         progress: show the bar.
@@ -127,7 +127,7 @@ def finish_tflite(content, model, precision):
 
 
 def tidy_onnx(model):
-    """Convert a student to a float32 ``ModelProto`` in its final form."""
+    """Convert a model to a float32 ``ModelProto`` in its final form."""
     import onnx
 
     from distilpose_keras.export.onnx.graph import tidy

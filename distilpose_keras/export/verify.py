@@ -3,22 +3,19 @@
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from distilpose_keras.evaluation import evaluate
 from distilpose_keras.predictor import PosePredictor
 from distilpose_keras.timing import interleave
 
 LATENCY_ROUNDS = 30
-MIN_WIDTH = 120
 
 
 def verify(reference, files, people, *, limit=None, progress=False):
     """Score exported files in their own runtimes against the model they came from.
 
     Args:
-        reference: a student `PoseModel`, or the path of its ``.keras`` file.
+        reference: a `PoseModel`, or the path of its ``.keras`` file.
         files: paths of ``.tflite`` and ``.onnx`` files.
         people: the ground truth, a `PeopleIndex`; its boxes are used.
         limit: only the first ``limit`` people.
@@ -51,31 +48,6 @@ def verify(reference, files, people, *, limit=None, progress=False):
     for row, seconds in zip(rows, _latencies(predictors), strict=True):
         row["latency_ms"] = 1e3 * seconds
     return rows
-
-
-def print_rows(rows):
-    """Print what `verify` returns, given files, as a table."""
-    table = Table()
-    table.add_column("file", overflow="fold")
-    columns = ("runtime", "precision", "MB", "AP", "drop", "max px", "mean px", "ms")
-    for heading in columns:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(
-            Path(row["file"]).name,
-            row["runtime"],
-            row["precision"],
-            f"{row['bytes'] / 1e6:.2f}",
-            f"{row['AP']:.4f}",
-            f"{row['ap_drop']:.2f}",
-            f"{row['max_keypoint_error_px']:.2f}",
-            f"{row['mean_keypoint_error_px']:.3f}",
-            f"{row['latency_ms']:.1f}",
-        )
-    console = Console()
-    # Written to a file, a narrow table would break the names.
-    console = console if console.is_terminal else Console(width=MIN_WIDTH)
-    console.print(table)
 
 
 class _Recorder(PosePredictor):

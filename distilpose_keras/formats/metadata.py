@@ -3,15 +3,17 @@
 The metadata is one JSON document: the keypoint schema, the input, the model and how
 well it scored. It is embedded in the file (TFLite: a metadata buffer; ONNX:
 ``metadata_props``), both under the name ``distilpose``, and written beside it.
-Reading it needs only the runtime of the file: `ai_edge_litert` or `onnxruntime`.
+Reading it builds nothing of what the file computes.
 """
 
 import json
 from pathlib import Path
 
+from distilpose_keras.data.geometry import GEOMETRIES, PLAIN
 from distilpose_keras.files import write_json
 from distilpose_keras.formats.names import ENTRY, FORMAT
 from distilpose_keras.keypoints import KeypointSchema
+from distilpose_keras.person_scores import DEFAULT_PERSON_SCORE, PERSON_SCORES
 
 REQUIRED = (
     "model",
@@ -25,6 +27,7 @@ REQUIRED = (
     "training_data",
     "ap",
 )
+LARGEST_SIDE = 4096  # of a crop
 RUNTIMES = {".tflite": "tflite", ".onnx": "onnx"}
 OUTPUTS = {
     "keypoints": "(batch, K, 2): x by the crop's width, y by its height, in [0, 1]",
@@ -33,7 +36,7 @@ OUTPUTS = {
 
 
 def describe(model, *, runtime, precision):
-    """Describe the exported file of a student as a JSON-ready dict.
+    """Describe the exported file of a model as a JSON-ready dict.
 
     Args:
         model: a `PoseModel`; its ``metadata`` may hold ``version``,
@@ -50,6 +53,7 @@ def describe(model, *, runtime, precision):
         "runtime": runtime,
         "precision": precision,
         "input_size": [int(side) for side in config.input_size],
+        "geometry": config.geometry.name,
         "channels": "RGB",
         "value_range": [0, 255],
         "outputs": OUTPUTS,
@@ -57,7 +61,21 @@ def describe(model, *, runtime, precision):
         "training_data": model.metadata.get("training_data"),
         "ap": model.metadata.get("ap"),
         "confidence": model.metadata.get("confidence", True),
+        "mirror_shift": config.codec.mirror_shift,
+        "person_score": config.person_score,
     }
+
+
+def geometry_of(document):
+    """Return the `CropGeometry` that a file's model is shown; plain if it says none.
+
+    Raises:
+        ValueError: if there is no geometry of that name.
+    """
+    name = document.get("geometry", PLAIN.name)
+    if not isinstance(name, str) or name not in GEOMETRIES:
+        raise ValueError(f"geometry {str(name)[:40]!r}; known: {', '.join(GEOMETRIES)}")
+    return GEOMETRIES[name]
 
 
 def embed_onnx(proto, document):
@@ -113,9 +131,14 @@ def _check(path, text):
         if missing:
             raise ValueError(f"missing {missing}")
         KeypointSchema.from_dict(document["schema"])
-    except (ValueError, KeyError, TypeError) as error:
+        _check_size(document["input_size"])
+        geometry_of(document)
+        _check_rules(document)
+    # Whatever values of other types than ours make the schema raise.
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        reason = " ".join(str(error).split())[:200]
         raise ValueError(
-            f"{path}: its {ENTRY!r} metadata is invalid: {error}"
+            f"{path}: its {ENTRY!r} metadata is invalid: {reason}"
         ) from None
     expected = RUNTIMES[path.suffix]
     if document["runtime"] != expected:
@@ -124,6 +147,24 @@ def _check(path, text):
             f"Received: {document['runtime']!r}"
         )
     return document
+
+
+def _check_size(size):
+    """Check that an input size is two numbers of pixels that a crop may have."""
+    height, width = size
+    for side in (height, width):
+        if type(side) is not int or not 1 <= side <= LARGEST_SIDE:
+            raise ValueError(f"input size {str(size)[:40]}")
+
+
+def _check_rules(document):
+    """Check what a file may say of flip tests and of persons' scores."""
+    shift = document.get("mirror_shift", 0.0)
+    if type(shift) not in (int, float) or not abs(shift) < 1:
+        raise ValueError(f"mirror shift {str(shift)[:40]}")
+    rule = document.get("person_score", DEFAULT_PERSON_SCORE)
+    if rule not in PERSON_SCORES:
+        raise ValueError(f"unknown person score {str(rule)[:40]!r}")
 
 
 def _read_tflite(path):
@@ -136,19 +177,9 @@ def _read_tflite(path):
 
 
 def _read_onnx(path):
-    import onnxruntime
+    from distilpose_keras.formats.onnx_file import read_entry
 
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = (
-        onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    )
-    options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
-    # The runtime's errors share no narrower base class.
-    except Exception as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"{path}: truncated, or not an ONNX file ({reason})") from None
-    return session.get_modelmeta().custom_metadata_map.get(ENTRY)
+        return read_entry(path.read_bytes(), ENTRY)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None

@@ -1,9 +1,9 @@
 """Runtimes: one small class per way to run a pose model on crops.
 
-A runtime has ``input_size`` (height, width), ``schema``, ``metadata`` (a dict),
-``is_teacher`` and ``run(crops)``, which takes uint8 RGB crops (N, H, W, 3) and
-returns a dict of float32 arrays: a student's ``keypoints`` (N, K, 2) and ``scores``
-(N, K, 1), or a teacher's ``heatmaps`` (N, K, h, w).
+A runtime has ``input_size`` (height, width), the ``geometry`` of its crops, ``schema``,
+``metadata`` (a dict), a ``codec`` and ``run(crops)``, which takes uint8 RGB crops
+(N, H, W, 3) and returns a dict of the float32 arrays that the codec decodes. Exported
+files have decoded already: ``keypoints`` (N, K, 2) and ``scores`` (N, K, 1).
 """
 
 import os
@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from distilpose_keras.codecs.coordinates import CoordinateCodec
+from distilpose_keras.formats.seal import check_runs
 from distilpose_keras.keypoints import KeypointSchema
 
 SUFFIXES = (".keras", ".tflite", ".onnx")
@@ -38,9 +40,10 @@ def open_runtime(model, *, num_threads=None):
     if not path.is_file():
         raise ValueError(f"model file not found: {path}")
     if path.suffix == ".keras":
-        from distilpose_keras.models.build import load_model
+        from distilpose_keras.models.model import load_model
 
         return KerasRuntime(load_model(path))
+    check_runs(path)
     runtime = TFLiteRuntime if path.suffix == ".tflite" else ONNXRuntime
     return runtime(path, num_threads=num_threads)
 
@@ -54,17 +57,26 @@ class KerasRuntime:
         """Wrap ``model`` with the normalisation that a raw model leaves to others."""
         import keras
 
-        from distilpose_keras.models.build import normalize_images
+        from distilpose_keras.pixels import normalize_images
 
         config = model.pose_config
         self.input_size = tuple(config.input_size)
+        self.geometry = config.geometry
         self.schema = config.schema
-        self.metadata = {**model.metadata, "model": config.name}
-        self.is_teacher = model.is_teacher
+        self.metadata = {
+            **model.metadata,
+            "model": config.name,
+            "person_score": config.person_score,
+        }
+        self.codec = config.codec
         images = keras.Input((*self.input_size, 3), dtype="uint8", name="image")
-        outputs = model(normalize_images(images), training=False)
-        names = ("heatmaps",) if self.is_teacher else ("keypoints", "scores")
-        self._model = keras.Model(images, {name: outputs[name] for name in names})
+        normalized = normalize_images(
+            images, config.image_mean, config.image_std, bgr=config.bgr
+        )
+        outputs = model(normalized, training=False)
+        self._model = keras.Model(
+            images, {name: outputs[name] for name in self.codec.outputs}
+        )
 
     def run(self, crops):
         """Return the outputs for uint8 crops (N, H, W, 3)."""
@@ -85,7 +97,6 @@ class TFLiteRuntime:
     """A ``.tflite`` file in LiteRT, one crop at a time."""
 
     name = "tflite"
-    is_teacher = False
 
     def __init__(self, path, *, num_threads=None):
         """Load ``path``; see `open_runtime`."""
@@ -126,7 +137,6 @@ class ONNXRuntime:
     """An ``.onnx`` file in ONNX Runtime, any batch size."""
 
     name = "onnx"
-    is_teacher = False
 
     def __init__(self, path, *, num_threads=None):
         """Load ``path``; see `open_runtime`."""
@@ -156,11 +166,14 @@ class ONNXRuntime:
 
 def _read_description(runtime, path):
     """Fill a runtime's attributes from the metadata of its file."""
-    from distilpose_keras.formats.metadata import read_metadata
+    from distilpose_keras.formats.metadata import geometry_of, read_metadata
 
     runtime.metadata = read_metadata(path)
     runtime.input_size = tuple(runtime.metadata["input_size"])
+    runtime.geometry = geometry_of(runtime.metadata)
     runtime.schema = KeypointSchema.from_dict(runtime.metadata["schema"])
+    # Files from before there were models that need it do not have it.
+    runtime.codec = CoordinateCodec(runtime.metadata.get("mirror_shift", 0.0))
 
 
 def _unreadable(path, error):

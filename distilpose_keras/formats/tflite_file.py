@@ -40,8 +40,14 @@ def read_model(content):
         raise ValueError("not a TFLite file")
     try:
         model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
-    except (struct.error, IndexError, ValueError, TypeError, MemoryError):
+    # What a wrong offset makes the classes of the schema raise.
+    except (
+        *(struct.error, IndexError, ValueError, TypeError, MemoryError),
+        *(AttributeError, OverflowError, RecursionError),
+    ):
         raise ValueError("truncated TFLite file") from None
+    if model.buffers is None:
+        raise ValueError("a TFLite file without buffers")
     for buffer in model.buffers:
         if buffer.offset > 1:  # data behind the FlatBuffer, as quantizers write it
             data = np.frombuffer(content, np.uint8)[buffer.offset :][: buffer.size]
@@ -65,7 +71,10 @@ def read_entry(content, name):
             # The archive behind the model is the end of the file.
             if not zipfile.is_zipfile(io.BytesIO(content)):
                 raise ValueError("truncated TFLite file")
-            return bytes(model.buffers[entry.buffer].data).decode()
+            if not 0 <= entry.buffer < len(model.buffers):
+                raise ValueError("a TFLite file with an entry without content")
+            data = model.buffers[entry.buffer].data
+            return "" if data is None else bytes(data).decode()
     return None
 
 

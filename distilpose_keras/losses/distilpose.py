@@ -11,12 +11,12 @@ All losses take an optional ``sample_weight`` (B,): the mean is then over
 
 from keras import ops
 
+from distilpose_keras.codecs.heatmaps import BOX_SIGMAS
+from distilpose_keras.losses.heatmaps import heatmap_loss
+from distilpose_keras.losses.means import as_float32, mean_of_means
+
 # Published code: keeps the Gaussian finite for a standard deviation of zero.
 VARIANCE_EPSILON = 1e-9
-# The box of a Gaussian reaches this many standard deviations to each side.
-BOX_SIGMAS = 3.0
-# Heatmap pixels: a centre that is a tie up to float32 rounding is rounded up.
-TIE_TOLERANCE = 1e-4
 
 
 def regression_loss(keypoints, targets, weights, *, sample_weight=None):
@@ -28,11 +28,11 @@ def regression_loss(keypoints, targets, weights, *, sample_weight=None):
         weights: (B, K, 1) 1 for a labelled keypoint, 0 otherwise.
         sample_weight: optional (B,).
     """
-    keypoints, targets, weights = _float32(keypoints, targets, weights)
+    keypoints, targets, weights = as_float32(keypoints, targets, weights)
     distance = ops.abs(keypoints * weights - targets * weights)
     # 0.5 d^2 up to 1, d - 0.5 beyond; without a branch that needs a safe gradient.
     quadratic = ops.minimum(distance, 1.0)
-    return _mean(quadratic * (distance - 0.5 * quadratic), sample_weight)
+    return mean_of_means(quadratic * (distance - 0.5 * quadratic), sample_weight)
 
 
 def token_loss(student_tokens, teacher_tokens, *, sample_weight=None):
@@ -43,9 +43,9 @@ def token_loss(student_tokens, teacher_tokens, *, sample_weight=None):
         teacher_tokens: the teacher's, same shape; not differentiated.
         sample_weight: optional (B,).
     """
-    student_tokens, teacher_tokens = _float32(student_tokens, teacher_tokens)
+    student_tokens, teacher_tokens = as_float32(student_tokens, teacher_tokens)
     difference = student_tokens - ops.stop_gradient(teacher_tokens)
-    return _mean(ops.square(difference), sample_weight)
+    return mean_of_means(ops.square(difference), sample_weight)
 
 
 def simulated_heatmaps(keypoints, sigmas, heatmap_size):
@@ -62,7 +62,7 @@ def simulated_heatmaps(keypoints, sigmas, heatmap_size):
     Returns:
         (B, K, H, W) float32, at most 1.
     """
-    keypoints, sigmas = _float32(keypoints, sigmas)
+    keypoints, sigmas = as_float32(keypoints, sigmas)
     height, width = heatmap_size
     size = ops.convert_to_tensor([width, height], dtype="float32")
     centers = keypoints * size  # (B, K, 2) heatmap pixels
@@ -85,7 +85,7 @@ def simulated_heatmap_loss(keypoints, sigmas, heatmaps, weights, *, sample_weigh
         weights: (B, K, 1).
         sample_weight: optional (B,).
     """
-    (heatmaps,) = _float32(heatmaps)
+    (heatmaps,) = as_float32(heatmaps)
     simulated = simulated_heatmaps(keypoints, sigmas, heatmaps.shape[-2:])
     heatmaps = ops.stop_gradient(heatmaps)
     return heatmap_loss(simulated, heatmaps, weights, sample_weight=sample_weight)
@@ -102,7 +102,7 @@ def score_targets(keypoints, heatmaps):
         (B, K, 1) heatmap values at the nearest pixel; 0 for a keypoint outside the
         map. Not differentiated.
     """
-    keypoints, heatmaps = _float32(keypoints, heatmaps)
+    keypoints, heatmaps = as_float32(keypoints, heatmaps)
     height, width = heatmaps.shape[-2:]
     columns = ops.round(keypoints[..., 0] * (width - 1))  # (B, K)
     rows = ops.round(keypoints[..., 1] * (height - 1))
@@ -123,75 +123,12 @@ def score_loss(scores, targets, weights, *, sample_weight=None):
         weights: (B, K, 1).
         sample_weight: optional (B,).
     """
-    scores, targets, weights = _float32(scores, targets, weights)
-    return _mean(ops.abs(scores * weights - targets * weights), sample_weight)
+    scores, targets, weights = as_float32(scores, targets, weights)
+    return mean_of_means(ops.abs(scores * weights - targets * weights), sample_weight)
 
 
-def heatmap_loss(heatmaps, targets, weights, *, sample_weight=None):
-    """Squared difference of heatmaps, averaged over labelled and hidden keypoints.
-
-    Args:
-        heatmaps: (B, K, H, W).
-        targets: (B, K, H, W).
-        weights: (B, K, 1).
-        sample_weight: optional (B,).
-    """
-    heatmaps, targets, weights = _float32(heatmaps, targets, weights)
-    difference = ops.square(heatmaps - targets)
-    return _mean(weights[..., None] * difference, sample_weight)
-
-
-def gaussian_heatmaps(keypoints, weights, heatmap_size, sigma=2.0):
-    """Training targets of a heatmap model: a Gaussian around each labelled keypoint.
-
-    The centre is rounded to a whole pixel and the Gaussian cut off outside the
-    3-sigma box (Xiao et al., 2018, the encoding called MSRA in mmpose).
-
-    Args:
-        keypoints: (B, K, 2) in [0, 1] of the crop.
-        weights: (B, K, 1).
-        heatmap_size: (H, W).
-        sigma: standard deviation in heatmap pixels.
-
-    Returns:
-        heatmaps (B, K, H, W) and weights (B, K, 1), float32. Both are zero for a
-        keypoint that is hidden or whose box does not touch the map.
-    """
-    keypoints, weights = _float32(keypoints, weights)
-    height, width = heatmap_size
-    size = ops.convert_to_tensor([width, height], dtype="float32")
-    # trunc, not floor: as Python's int() does for keypoints left of the map.
-    centers = ops.trunc(keypoints * size + 0.5 + TIE_TOLERANCE)
-    reach = BOX_SIGMAS * sigma
-    on_map = ops.all(
-        (centers - reach < size) & (centers + reach + 1 >= 0), axis=-1, keepdims=True
-    )
-    weights = weights * ops.cast(on_map, "float32")
-    sigmas = ops.full_like(centers, sigma)
-    columns = _gaussian(width, centers[..., 0], sigmas[..., 0], reach)
-    rows = _gaussian(height, centers[..., 1], sigmas[..., 1], reach)
-    drawn = ops.cast(weights > 0, "float32")[..., None]
-    return drawn * rows[..., :, None] * columns[..., None, :], weights
-
-
-def _float32(*tensors):
-    """Cast, so that the 1e-9 guard and the means over 52,000 pixels are exact."""
-    return [ops.cast(tensor, "float32") for tensor in tensors]
-
-
-def _gaussian(length, centers, sigmas, reach=None):
-    """(..., length) values at pixels 0, 1, ...; zero beyond ``reach`` of the centre."""
+def _gaussian(length, centers, sigmas):
+    """(..., length) values at pixels 0, 1, ..."""
     distance = ops.arange(length, dtype="float32") - centers[..., None]
     variance = ops.square(sigmas)[..., None] + VARIANCE_EPSILON
-    values = ops.exp(-0.5 * ops.square(distance) / variance)
-    if reach is None:
-        return values
-    return values * ops.cast(ops.abs(distance) <= reach, "float32")
-
-
-def _mean(values, sample_weight):
-    """Mean over all elements of ``values`` (B, ...), samples weighted."""
-    if sample_weight is not None:
-        per_sample = ops.mean(values, axis=tuple(range(1, len(values.shape))))
-        values = per_sample * ops.cast(sample_weight, "float32")
-    return ops.mean(values)
+    return ops.exp(-0.5 * ops.square(distance) / variance)

@@ -6,6 +6,7 @@ over the B * K joints, left-out ones included, so that crowded and sparse batche
 alike per label, and take an optional ``sample_weight`` (B,).
 """
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -13,6 +14,56 @@ from keras import ops
 # their boxes (people_real), boxes 1 / 1.25^2 of the crop and less where the aspect
 # ratio differs.
 PERSON_SHARE = 0.25
+
+
+REGRESSION_WEIGHT = 10.0  # of an error in [0, 1] of the crop; 0.3 of a map pixel's
+
+
+@keras.saving.register_keras_serializable("distilpose_keras")
+class LocationLoss:
+    """What a model with location maps learns from labels.
+
+    The terms are ``location``, the cross-entropy of the maps to a Gaussian around the
+    label, ``regression``, the distance of the coordinates, and ``score``, the error of
+    the scores as forecasts of how near the label is (`nearness`).
+    """
+
+    terms = ("location", "regression", "score")
+
+    def __init__(self, sigma, input_size, joint_sigmas):
+        """Say how near is near.
+
+        Args:
+            sigma: of the target Gaussians, in pixels of the map.
+            input_size: (height, width) of the crop.
+            joint_sigmas: (K,) of the keypoints, as COCO defines them.
+        """
+        self.sigma = float(sigma)
+        self.input_size = tuple(input_size)
+        self.joint_sigmas = tuple(map(float, joint_sigmas))
+        self._spreads = joint_spreads(self.joint_sigmas, self.input_size)
+
+    def __call__(self, outputs, targets, sample_weight=None):
+        """Return the three terms."""
+        points = targets["keypoints"]
+        of_batch = {"weights": targets["weights"], "sample_weight": sample_weight}
+        near = nearness(outputs["keypoints"], points, self._spreads)
+        return {
+            "location": location_loss(
+                outputs["location_logits"], points, sigma=self.sigma, **of_batch
+            ),
+            "regression": REGRESSION_WEIGHT
+            * distance_loss(outputs["keypoints"], points, **of_batch),
+            "score": nearness_loss(outputs["scores"], near, **of_batch),
+        }
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {
+            "sigma": self.sigma,
+            "input_size": list(self.input_size),
+            "joint_sigmas": list(self.joint_sigmas),
+        }
 
 
 def location_loss(logits, keypoints, *, weights, sigma, sample_weight=None):

@@ -11,23 +11,21 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from distilpose_keras.models.build import PoseModel, load_model
 from distilpose_keras.models.checkpoint_files import (
-    read_state_dict,
-    without_module_prefix,
+    few,
+    read_checkpoint,
+    without_prefixes,
 )
-from distilpose_keras.models.layers import sine_position_code
+from distilpose_keras.models.model import PoseModel, load_model
 
-PARAMETER_NAMES = {  # Keras variable: PyTorch parameter of the same module
+PARAMETER_NAMES = {  # Keras variable: PyTorch parameter, where the names differ
     "kernel": "weight",
     "bias": "bias",
     "gamma": "weight",
     "beta": "bias",
     "moving_mean": "running_mean",
     "moving_variance": "running_var",
-    "keypoint_token": "keypoint_token",
 }
-POSITION_KEY = "pos_embedding"  # computed from the sizes, but stored by PyTorch
 IGNORED_SUFFIX = "num_batches_tracked"
 BACKBONE = "backbone."
 
@@ -40,17 +38,20 @@ class ConversionReport:
         filled: PyTorch keys that filled a weight.
         kept: keys of the model's weights that were left as they were.
         unused: keys of the source that were not used.
+        source: which of the source's sets of parameters was read, if it has several.
     """
 
     filled: tuple[str, ...]
     kept: tuple[str, ...]
     unused: tuple[str, ...]
+    source: str = ""
 
     def __str__(self):
         """Return one line of counts."""
         return (
             f"filled {len(self.filled)} weights, kept {len(self.kept)}, "
             f"left {len(self.unused)} of the source unused"
+            + (f"; {self.source}" if self.source else "")
         )
 
 
@@ -58,9 +59,10 @@ def torch_keys(model):
     """Return a dict from PyTorch key to (layer, variable), for every weight."""
     keys = {}
     for layer in model.layers:
-        for variable in layer.variables:
+        for variable in layer.weights:  # not the states of random generators
             module = layer.name.replace("-", ".")
-            keys[f"{module}.{PARAMETER_NAMES[variable.name]}"] = (layer, variable)
+            name = PARAMETER_NAMES.get(variable.name, variable.name)
+            keys[f"{module}.{name}"] = (layer, variable)
     return keys
 
 
@@ -81,7 +83,7 @@ def load_checkpoint(model, path_or_state_dict, *, backbone_only=False):
 
     Args:
         model: `PoseModel` whose weights are replaced.
-        path_or_state_dict: a checkpoint file (see `read_state_dict`), or a dict from
+        path_or_state_dict: a checkpoint file (see `read_checkpoint`), or a dict from
             PyTorch key to array.
         backbone_only: fill the backbone and ignore the keys of any head. Keys may
             lack the ``backbone.`` prefix, as in ImageNet checkpoints; keys of stages
@@ -91,32 +93,41 @@ def load_checkpoint(model, path_or_state_dict, *, backbone_only=False):
         A `ConversionReport`.
 
     Raises:
-        ValueError: one line that lists the missing, unread and misshapen keys. The
-            model is unchanged.
+        ValueError: one line that counts the missing, unread and misshapen keys and
+            names the first of each. The model is unchanged.
     """
     if isinstance(path_or_state_dict, dict):
         origin = "state dict"
-        state = without_module_prefix(path_or_state_dict, origin)
+        source = without_prefixes(path_or_state_dict, origin)
     else:
-        state, origin = read_state_dict(path_or_state_dict), path_or_state_dict
-    state = {k: v for k, v in state.items() if not k.endswith(IGNORED_SUFFIX)}
+        origin = path_or_state_dict
+        source = read_checkpoint(origin)
+    state = {k: v for k, v in source.state.items() if not k.endswith(IGNORED_SUFFIX)}
     wanted = torch_keys(model)
-    kept, positions = [], []
+    kept = []
     if backbone_only:
         state = _with_backbone_prefix(state)
         kept = [key for key in wanted if not key.startswith(BACKBONE)]
         wanted = {k: v for k, v in wanted.items() if k.startswith(BACKBONE)}
+        if not wanted:
+            raise ValueError(
+                f"{model.name} has no backbone beside its head: fill all of it"
+            )
         unread = []
     else:
-        positions = _check_positions(model, state, origin)
-        unread = [key for key in state if key not in wanted and key not in positions]
+        try:
+            state = model.pose_config.read_checkpoint(state)
+        except ValueError as error:
+            raise ValueError(f"{origin}: {error}") from error
+        unread = [key for key in state if key not in wanted]
     _check(wanted, state, unread, origin, model.name)
     for key, (layer, variable) in wanted.items():
         variable.assign(_from_torch(layer, variable, state[key]))
     return ConversionReport(
         filled=tuple(wanted),
         kept=tuple(kept),
-        unused=tuple(key for key in state if key not in {*wanted, *positions}),
+        unused=tuple(key for key in state if key not in wanted),
+        source=str(source),
     )
 
 
@@ -151,35 +162,14 @@ def _with_backbone_prefix(state):
     return {BACKBONE + key: value for key, value in state.items()}
 
 
-def _check_positions(model, state, origin):
-    """Return the keys of stored position codes, which need no loading.
-
-    Raises:
-        ValueError: if one is not the code that the model computes.
-    """
-    config = model.pose_config
-    if not config.has_tokens:
-        return []
-    keys = [key for key in state if key.endswith(f".{POSITION_KEY}")]
-    code = sine_position_code(*config.patch_grid, config.token_dim)[None]
-    for key in keys:
-        shape = tuple(state[key].shape)
-        if shape != code.shape or not np.allclose(state[key], code, atol=1e-4):
-            raise ValueError(
-                f"{key} is not the 2D sine code {code.shape} that {model.name} uses: "
-                f"{origin}. Received: {shape}"
-            )
-    return keys
-
-
 def _check(wanted, state, unread, origin, name):
-    """Raise one error that lists everything that does not fit."""
+    """Raise one error that counts what does not fit and names the first of each."""
     problems = []
     missing = [key for key in wanted if key not in state]
     if missing:
-        problems.append(f"{len(missing)} missing: {', '.join(missing)}")
+        problems.append(f"{len(missing)} missing: {few(missing)}")
     if unread:
-        problems.append(f"{len(unread)} unread: {', '.join(unread)}")
+        problems.append(f"{len(unread)} unread: {few(unread)}")
     misshapen = []
     for key, (layer, variable) in wanted.items():
         if key in state:
@@ -187,7 +177,7 @@ def _check(wanted, state, unread, origin, name):
             if tuple(state[key].shape) != expected:
                 misshapen.append(f"{key} {tuple(state[key].shape)} for {expected}")
     if misshapen:
-        problems.append(f"{len(misshapen)} of the wrong shape: {', '.join(misshapen)}")
+        problems.append(f"{len(misshapen)} of the wrong shape: {few(misshapen)}")
     if problems:
         raise ValueError(
             f"{origin} does not fit {name} ({len(wanted)} weights): "
@@ -206,6 +196,8 @@ def _to_torch(layer, name, value):
         return value
     if _is_patch_embedding(layer):  # (row, column, channel, out) -> (out, patch)
         return value.reshape(-1, value.shape[-1]).T
+    if isinstance(layer, keras.layers.DepthwiseConv2D):  # HWI1 -> I1HW
+        return value.transpose(2, 3, 0, 1)
     if value.ndim == 4:  # HWIO -> OIHW; transposed convolutions HWOI -> IOHW
         return value.transpose(3, 2, 0, 1)
     return value.T
@@ -223,4 +215,6 @@ def _from_torch(layer, variable, value):
         return value
     if _is_patch_embedding(layer):
         return value.T.reshape(tuple(variable.shape))
+    if isinstance(layer, keras.layers.DepthwiseConv2D):
+        return value.transpose(2, 3, 0, 1)
     return value.transpose(2, 3, 1, 0) if value.ndim == 4 else value.T

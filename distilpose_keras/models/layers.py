@@ -16,6 +16,8 @@ TOKEN_INITIALIZER = {
     "config": {"mean": 0.0, "stddev": 0.02},
 }
 PACKAGE = "distilpose_keras"
+# Predictions keep float32 under a mixed-precision policy.
+OUTPUT_DTYPE = "float32"
 
 
 def conv_initializer():
@@ -36,15 +38,25 @@ def pad_for(x, kernel_size, strides):
     return layers.ZeroPadding2D(kernel_size // 2)(x), "valid"
 
 
-def conv_bn(x, filters, kernel_size, *, name, norm_name, strides=1, relu=True):
-    """Convolution without bias, batch-norm, and a ReLU unless told otherwise."""
+def conv_bn(
+    x,
+    filters,
+    kernel_size,
+    *,
+    name,
+    norm_name,
+    strides=1,
+    relu=True,
+    use_bias=False,
+):
+    """Convolution without bias, batch-norm, and a ReLU, unless told otherwise."""
     x, padding = pad_for(x, kernel_size, strides)
     x = layers.Conv2D(
         filters,
         kernel_size,
         strides=strides,
         padding=padding,
-        use_bias=False,
+        use_bias=use_bias,
         kernel_initializer=conv_initializer(),
         name=name,
     )(x)
@@ -59,9 +71,9 @@ def batch_norm(x, name):
     )(x)
 
 
-def layer_norm(x, name, dtype=None):
-    """Layer-norm over channels with PyTorch's epsilon."""
-    return layers.LayerNormalization(epsilon=EPSILON, name=name, dtype=dtype)(x)
+def layer_norm(x, name, dtype=None, *, epsilon=EPSILON):
+    """Layer-norm over channels, with PyTorch's epsilon by default."""
+    return layers.LayerNormalization(epsilon=epsilon, name=name, dtype=dtype)(x)
 
 
 def dense(x, units, name, *, use_bias=True, dtype=None):
@@ -219,7 +231,7 @@ def merge_heads(x):
     return ops.reshape(x, (batch or -1, count, heads * dim))
 
 
-def attend(queries, keys, values, heads, *, name):
+def attend(queries, keys, values, heads, *, name, dropout=0.0):
     """Multi-head attention of projected tokens; queries are already scaled.
 
     Args:
@@ -228,6 +240,7 @@ def attend(queries, keys, values, heads, *, name):
         values: (B, N, D).
         heads: number of heads.
         name: of the softmax, whose output (B, heads, Q, N) are the attention maps.
+        dropout: rate at which maps are hidden in training.
 
     Returns:
         (B, Q, D).
@@ -235,6 +248,8 @@ def attend(queries, keys, values, heads, *, name):
     keys = ops.transpose(split_heads(keys, heads), (0, 1, 3, 2))  # (B, heads, d, N)
     logits = ops.matmul(split_heads(queries, heads), keys)
     maps = layers.Softmax(name=name)(logits)  # (B, heads, Q, N)
+    if dropout:
+        maps = layers.Dropout(dropout)(maps)
     return merge_heads(ops.matmul(maps, split_heads(values, heads)))
 
 
@@ -259,3 +274,42 @@ def transformer_layer(tokens, heads, mlp_ratio, *, name):
     x = layer_norm(tokens, f"{mlp}-norm")
     x = gelu(dense(x, mlp_ratio * dim, f"{mlp}-fn-net-0"))
     return tokens + dense(x, dim, f"{mlp}-fn-net-3")
+
+
+def deconvolution(x, filters, index):
+    """Double the size of (B, H, W, C) features."""
+    name = "keypoint_head-deconv_layers"
+    x = layers.Conv2DTranspose(
+        filters,
+        4,
+        strides=2,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.001),
+        name=f"{name}-{3 * index}",
+    )(x)
+    return ops.relu(batch_norm(x, f"{name}-{3 * index + 1}"))
+
+
+def heatmap_layer(x, num_keypoints, *, kernel_size=1, name="keypoint_head-final_layer"):
+    """Map (B, H, W, C) features to heatmaps (B, K, H, W) by a convolution."""
+    x = layers.Conv2D(
+        num_keypoints,
+        kernel_size,
+        padding="same",
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.001),
+        name=name,
+        dtype=OUTPUT_DTYPE,
+    )(x)
+    return ops.transpose(x, (0, 3, 1, 2))
+
+
+def scores_and_sigmas(x):
+    """Split raw (B, K, 3 + S) outputs: scores raw, sigmas (B, K, 2) positive."""
+    return {"scores": x[..., 2:3], "sigmas": positive_sigmas(x[..., 3:])}
+
+
+def positive_sigmas(raw):
+    """(B, K, 2) standard deviations of raw (B, K, 1 or 2)."""
+    sigmas = ops.softplus(raw)
+    return ops.concatenate([sigmas, sigmas], -1) if raw.shape[-1] == 1 else sigmas

@@ -15,21 +15,10 @@ from pathlib import Path
 
 from keras import layers, tree
 
-from distilpose_keras.models.build import build_model, load_model
+from distilpose_keras.models.model import build_model, load_model
+from distilpose_keras.models.presets import FIGURES
 from distilpose_keras.profiling.counts import Counts, Profile
 
-# (parameters in millions, GFLOPs) as printed in Tables 1 and 3 of the DistilPose paper.
-PAPER = {
-    "distilpose_s": (5.36, 2.38),
-    "distilpose_l": (21.27, 10.33),
-    "tokenpose_stemnet": (6.6, 2.4),
-    "tokenpose_hrnet_w48": (69.41, 17.03),
-    "simple_baseline_resnet50": (34.0, 8.9),
-    "simple_baseline_resnet101": (53.0, 12.4),
-    "simple_baseline_resnet152": (68.6, 15.7),
-    "hrnet_w32": (28.5, 7.1),
-    "hrnet_w48": (63.6, 14.6),
-}
 # Values per element that mmcv counts for operations that are no products.
 ELEMENTWISE = {
     "BatchNormalization": 2,
@@ -52,7 +41,10 @@ def markdown_table(profiles):
         "|---|--:|--:|--:|--:|--:|",
     ]
     for p in profiles:
-        params, gflops = PAPER.get(p.model, (None, None))
+        facts = FIGURES.get(p.model)
+        params, gflops = (
+            (facts.paper_params_m, facts.paper_gflops) if facts else (None, None)
+        )
         trainable = p.total_params if p.trainable_params is None else p.trainable_params
         lines.append(
             f"| {p.model} | {trainable / 1e6:.2f} M | {f'{params} M' if params else ''}"
@@ -100,7 +92,7 @@ def profile_model(model, name=None):
     return Profile(
         model=name or model.name,
         trainable_params=_size(model.trainable_variables),
-        total_params=_size(model.variables),
+        total_params=_size(model.weights),
         gmacs=counts.gmacs,
         gflops_paper=counts.gflops_paper,
         outputs={

@@ -7,7 +7,7 @@ ranges they carried are what it is quantized with: those of training.
 
 import numpy as np
 
-from distilpose_keras.export.convert import graph_to_tflite
+from distilpose_keras.export.convert import convert_once, graph_to_tflite
 from distilpose_keras.export.integers import integer_plan
 from distilpose_keras.export.quantizers import finish_tflite
 from distilpose_keras.export.reproduce import write_checked
@@ -43,7 +43,7 @@ def export_quantized(student, path, crops=None, *, precision="int8-full"):
         raise ValueError(
             f"precision must be one of {', '.join(PRECISIONS)}. Received: {precision!r}"
         )
-    content = graph_to_tflite(with_float_kernels(student.deployed))
+    content = convert_once("fake-quantized", student, _to_tflite)
     content, ranges = take_out_fake_quantization(squares_as_products(content))
     if precision == "int8-full":
         content = quantize(
@@ -55,6 +55,10 @@ def export_quantized(student, path, crops=None, *, precision="int8-full"):
     content = finish_tflite(content, student, precision)
     # The student rounds: a file that does not differs from it as one that does.
     write_checked(content, path, student, "int8-full", crops)
+
+
+def _to_tflite(student):
+    return graph_to_tflite(with_float_kernels(student.deployed))
 
 
 def take_out_fake_quantization(content):

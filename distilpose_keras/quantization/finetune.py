@@ -3,22 +3,19 @@
 from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.quantization.student import check_distillable
 from distilpose_keras.training.callbacks import StopOnNonFiniteLoss
+from distilpose_keras.training.logs import shown_progress
 from distilpose_keras.training.optimizers import make_optimizer
-from distilpose_keras.training.schedules import WarmupCosine
-from distilpose_keras.training.trainer import output_shapes
+from distilpose_keras.training.schedules import warmup_cosine
 
 LEARNING_RATE = 1e-4
 # The last part of the epochs trains on ranges that no longer move.
 FROZEN_SHARE = 0.3
-TOKENS = ("keypoint_tokens", "visual_tokens")
 
 
 def finetune(
-    student, teacher, batches, *, epochs, learning_rate=LEARNING_RATE, verbose=1
+    student, teacher, batches, *, epochs, learning_rate=LEARNING_RATE, verbose="auto"
 ):
     """Fine-tune a fake-quantized student by the losses of its distillation.
-
-    Token losses are left out where one of the two has no tokens (a CNN pair).
 
     Args:
         student: a `QuantizedStudent`; it is trained in place.
@@ -26,7 +23,7 @@ def finetune(
         batches: `PoseDataset` of the training set.
         epochs: passes over it. In the last of them the ranges are frozen.
         learning_rate: peak of a cosine, a tenth of that of training from scratch.
-        verbose: as of `fit`.
+        verbose: see `train`.
 
     Returns:
         dict of one value per epoch for the loss and each of its terms.
@@ -34,11 +31,12 @@ def finetune(
     Raises:
         ValueError: if student and teacher do not fit, or the loss is not finite.
     """
-    distiller = Distiller(student, teacher, **_token_weights(student, teacher))
+    distiller = Distiller(student=student, teacher=teacher)
     total = epochs * len(batches)
-    rate = WarmupCosine(learning_rate, total, warmup_steps=total // 10)
+    rate = warmup_cosine(learning_rate, total, warmup_steps=total // 10)
     optimizer = make_optimizer(rate)
     frozen = round(FROZEN_SHARE * epochs)
+    verbose, shown = shown_progress(verbose)
     history = {}
     for first, last in ((0, epochs - frozen), (epochs - frozen, epochs)):
         if first == epochs - frozen:
@@ -48,8 +46,7 @@ def finetune(
             batches,
             initial_epoch=first,
             epochs=last,
-            shuffle=False,
-            callbacks=[StopOnNonFiniteLoss()],
+            callbacks=[StopOnNonFiniteLoss(), *shown],
             verbose=verbose,
         )
         for name, values in fitted.history.items():
@@ -60,12 +57,4 @@ def finetune(
 def check_pair(student, teacher):
     """Raise a ValueError unless a teacher can teach a student; takes no time."""
     check_distillable(student)
-    Distiller(student, teacher, **_token_weights(student, teacher))
-
-
-def _token_weights(student, teacher):
-    """Switch the token losses off unless both models have tokens."""
-    shared = output_shapes(student).keys() & output_shapes(teacher).keys()
-    if shared >= set(TOKENS):
-        return {}
-    return {"keypoint_token_weight": 0.0, "visual_token_weight": 0.0}
+    Distiller(student=student, teacher=teacher)

@@ -17,7 +17,8 @@ from distilpose_keras.export.integers import (
     WIDE_OPERATORS,
     largest_inverse,
 )
-from distilpose_keras.models.deploy import CenteredNorm, centered_norm
+from distilpose_keras.models.deployed_tokens import CenteredNorm, centered_norm
+from distilpose_keras.models.layers import PrependConstant, PrependTokens
 from distilpose_keras.quantization.layers import (
     FakeQuantize,
     FakeQuantizedConv2D,
@@ -32,7 +33,7 @@ OPERATORS = {
     "AddConstant": "ADD",
     "GetItem": "STRIDED_SLICE",
     "GlobalAveragePooling2D": "MEAN",
-    "PrependConstant": "CONCATENATION",
+    "PrependTokens": "CONCATENATION",
 }
 # Operations that give values of their input, and keep its range.
 MOVES = {"GetItem", "MaxPooling2D", "Reshape", "Resize", "Transpose", "ZeroPadding2D"}
@@ -96,7 +97,8 @@ class FakeQuantizedGraph:
 
         Args:
             graph: what `deploy` returns for integers, for any batch size.
-            ranges: what `operation_ranges` returns.
+            ranges: what `operation_ranges` returns; None if the weights are yet to be
+                loaded, and the ranges with them.
         """
         self.outputs = {}
         self.norm_inputs = {}
@@ -165,7 +167,7 @@ class FakeQuantizedGraph:
             name=f"{name}-int{bits}".replace("/", "-"),
         )
         y = layer(x)
-        if fixed_range is None:
+        if fixed_range is None and self._ranges is not None:
             margin = WIDE_MARGIN if bits == WIDE_BITS else 1.0
             low, high = self._ranges[name]
             layer.set_range(margin * low, margin * high)
@@ -193,8 +195,21 @@ def with_float_kernels(model):
 
 def _quantized_layer(operation):
     """Return what takes an operation's place."""
+    if isinstance(operation, PrependConstant):
+        return _stored_tokens(operation)
     kind = QUANTIZED_LAYERS.get(type(operation))
     return operation if kind is None else kind.from_config(operation.get_config())
+
+
+def _stored_tokens(operation):
+    """Keypoint tokens as weights that are saved with the others, and not trained."""
+    value = np.array(operation.get_config()["value"], "float32")
+    layer = PrependTokens(
+        len(value), name=operation.name, dtype=operation.dtype_policy, trainable=False
+    )
+    layer.build(operation.input.shape)
+    layer.set_weights([value[None]])
+    return layer
 
 
 def _fused_operations(graph):

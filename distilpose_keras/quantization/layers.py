@@ -27,20 +27,23 @@ class FakeQuantize(layers.Layer):
             when the model is next compiled.
     """
 
-    def __init__(self, num_bits=BITS, fixed_range=None, symmetric=False, **kwargs):
+    def __init__(
+        self, num_bits=BITS, fixed_range=None, symmetric=False, frozen=None, **kwargs
+    ):
         """Make the layer.
 
         Args:
             num_bits: 8 or 16.
             fixed_range: (low, high) that never changes, of 8 bits.
             symmetric: whether zero is the step 0 of int8, as it is of int16.
+            frozen: whether the range stays; by default that of 16 bits does.
             **kwargs: of keras.layers.Layer.
         """
         super().__init__(**kwargs)
         self.num_bits = num_bits
         self.fixed_range = fixed_range
         self.symmetric = symmetric or num_bits > BITS
-        self.frozen = num_bits > BITS
+        self.frozen = num_bits > BITS if frozen is None else frozen
 
     def build(self, input_shape):
         """Make the variables of the range."""
@@ -79,6 +82,7 @@ class FakeQuantize(layers.Layer):
             "num_bits": self.num_bits,
             "fixed_range": self.fixed_range,
             "symmetric": self.symmetric,
+            "frozen": self.frozen,
         }
 
 

@@ -1,18 +1,19 @@
 """Students that train as if they were computed in integers."""
 
+import json
+
 import keras
 import numpy as np
-from keras import layers, ops
 
 from distilpose_keras.export.calibration import check_crops
-from distilpose_keras.export.convert import check_student
-from distilpose_keras.models.deploy import CenteredNorm, deploy
-from distilpose_keras.models.layers import attend, gelu
+from distilpose_keras.export.convert import check_model
+from distilpose_keras.models.deploy import deploy
+from distilpose_keras.models.layers import PACKAGE
+from distilpose_keras.models.model import PoseModel
+from distilpose_keras.models.presets import config_from_dict, config_to_dict
 from distilpose_keras.pixels import IMAGE_MEAN, IMAGE_STD
 from distilpose_keras.quantization.graph import FakeQuantizedGraph, operation_ranges
 from distilpose_keras.quantization.layers import FakeQuantize
-
-TOKEN_HEAD = "keypoint_head-tokenhead"
 
 
 def quantize_aware(student, crops):
@@ -23,7 +24,7 @@ def quantize_aware(student, crops):
 
     Example:
         >>> quantized = quantize_aware(student, calibration_crops(people, student))
-        >>> distiller = Distiller(quantized, teacher)
+        >>> distiller = Distiller(student=quantized, teacher=teacher)
 
     Args:
         student: a trained student `PoseModel`; it is not changed.
@@ -45,14 +46,20 @@ def quantize_aware(student, crops):
 
 def check_distillable(student):
     """Raise a ValueError unless a model is a student that a teacher can teach."""
-    check_student(student)
-    if not student.pose_config.confidence:
+    check_model(student)
+    if not student.pose_config.integer_only:
+        raise ValueError(
+            "quantization-aware distillation needs a model that regresses keypoints "
+            f"without decoding. Received: {student.name}"
+        )
+    if "sigmas" not in student.output:
         raise ValueError(
             "quantization-aware distillation needs a student that predicts confidence. "
-            f"Received: {student.pose_config.name}, which has confidence=False"
+            f"Received: {student.name}, whose outputs are {sorted(student.output)}"
         )
 
 
+@keras.saving.register_keras_serializable(PACKAGE)
 class QuantizedStudent(keras.Model):
     """A fake-quantized student, with the inputs and outputs of a student.
 
@@ -61,6 +68,9 @@ class QuantizedStudent(keras.Model):
     their mean over channels, which a deployed graph does not have: the token losses
     differ by a constant from those of the student.
 
+    A ``.keras`` file holds the student's configuration, all weights and ranges, and
+    which of these are frozen: what is loaded trains on, and is exported as before.
+
     Attributes:
         pose_config: the student's.
         metadata: the student's.
@@ -68,16 +78,21 @@ class QuantizedStudent(keras.Model):
             `keypoints` and `scores`; it shares this model's weights.
     """
 
-    is_teacher = False
+    def __init__(self, student, crops=None):
+        """Quantize a student; see `quantize_aware`.
 
-    def __init__(self, student, crops):
-        """Quantize a student; see `quantize_aware`."""
+        Args:
+            student: a student `PoseModel`.
+            crops: (N, H, W, 3) uint8 RGB that the ranges start from; None if weights
+                and ranges will be loaded.
+        """
         config = student.pose_config
         graph = deploy(student, for_integers=True)
-        quantized = FakeQuantizedGraph(graph, operation_ranges(graph, crops))
-        extras = _token_outputs if config.has_tokens else _pooled_outputs
+        ranges = None if crops is None else operation_ranges(graph, crops)
+        quantized = FakeQuantizedGraph(graph, ranges)
         deployed = quantized.model
-        outputs = {**deployed.output, **extras(quantized, student)}
+        extras = config.quantized_outputs(quantized, student)
+        outputs = {**deployed.output, **extras}
         core = keras.Model(deployed.inputs, outputs, name=f"{config.name}_integer")
         images = keras.Input((*config.input_size, 3), name="image")
         super().__init__(
@@ -89,91 +104,35 @@ class QuantizedStudent(keras.Model):
 
     def freeze_ranges(self):
         """Keep the ranges of all activations from the next `compile` on."""
-        for layer in self._flatten_layers():
-            if isinstance(layer, FakeQuantize):
-                layer.frozen = True
+        for layer in self._roundings():
+            layer.frozen = True
+
+    def __dir__(self):
+        """Leave out the deployed graph: Keras would save its layers a second time."""
+        return [name for name in super().__dir__() if name != "deployed"]
+
+    def get_config(self):
+        """Return what rebuilds the graph, and what is known about it, as JSON."""
+        return {
+            "pose_config": config_to_dict(self.pose_config),
+            "metadata": json.loads(json.dumps(self.metadata)),
+            "frozen": [layer.frozen for layer in self._roundings()],
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Build the graph that `get_config` describes, for weights to be loaded."""
+        student = PoseModel(config_from_dict(config["pose_config"]), config["metadata"])
+        model = cls(student)
+        for layer, frozen in zip(model._roundings(), config["frozen"], strict=True):
+            layer.frozen = bool(frozen)
+        return model
+
+    def _roundings(self):
+        """The layers that round activations, in the order of the graph."""
+        return [x for x in self.deployed.layers if isinstance(x, FakeQuantize)]
 
 
 def _denormalize(images):
     """RGB 0..255 of normalised images."""
     return (images * np.float32(IMAGE_STD) + np.float32(IMAGE_MEAN)) * 255.0
-
-
-def _float_dense(x, kernel, bias, name):
-    layer = layers.Dense(len(bias), name=name, dtype="float32")
-    y = layer(x)
-    layer.set_weights([kernel, bias])
-    return y
-
-
-def _sigmas(raw):
-    """Positive (B, K, 2) of raw (B, K, 1 or 2)."""
-    sigmas = ops.softplus(raw)
-    return ops.concatenate([sigmas, sigmas], -1) if raw.shape[-1] == 1 else sigmas
-
-
-def _token_outputs(quantized, student):
-    """What training needs of a token student beside keypoints and scores."""
-    head = f"{TOKEN_HEAD}-mlp_head"
-    gamma, beta = student.get_layer(f"{head}-0").get_weights()
-    kernel, bias = student.get_layer(f"{head}-1").get_weights()
-    raw = _float_dense(
-        quantized.outputs[f"{head}-0"],
-        (gamma[:, None] * kernel)[:, 3:],
-        (bias + beta @ kernel)[3:],
-        name=f"{TOKEN_HEAD}-sigmas",
-    )
-    return {
-        "sigmas": _sigmas(raw),
-        "keypoint_tokens": _centered(_stream(quantized, f"{head}-0")),
-        "visual_tokens": _centered(_visual_tokens(quantized, student.pose_config)),
-    }
-
-
-def _stream(quantized, norm):
-    """Return the tokens that a norm reads; the first of several, NAME-1, does so."""
-    return quantized.norm_inputs[f"{norm}-1"]
-
-
-def _visual_tokens(quantized, config):
-    """The visual tokens of the last layer, which a deployed graph leaves out.
-
-    Computed with the rounded weights of that layer, but with float activations: they
-    must not widen the ranges of the keypoint tokens.
-    """
-    name = f"{TOKEN_HEAD}-transformer-layers-{config.token_layers - 1}"
-    attention, mlp = f"{name}-0-fn", f"{name}-1-fn"
-    k, dim = config.num_keypoints, config.token_dim
-    layer, outputs = quantized.model.get_layer, quantized.outputs
-    x = _stream(quantized, f"{attention}-norm")
-    normed = outputs[f"{attention}-norm"]
-    count = x.shape[1]
-    y = attend(
-        layer(f"{attention}-fn-to_q")(normed[:, k:]),
-        ops.reshape(outputs[f"{attention}-fn-to_k"], (-1, count, dim)),
-        ops.reshape(outputs[f"{attention}-fn-to_v"], (-1, count, dim)),
-        config.token_heads,
-        name=f"{attention}-visual-softmax",
-    )
-    x = x[:, k:] + layer(f"{attention}-fn-to_out-0")(y)
-    y = layer(f"{mlp}-fn-net-0")(CenteredNorm(name=f"{mlp}-visual-norm")(x))
-    return x + layer(f"{mlp}-fn-net-3")(gelu(y))
-
-
-def _centered(tokens):
-    return tokens - ops.mean(tokens, axis=-1, keepdims=True)
-
-
-def _pooled_outputs(quantized, student):
-    """What training needs of a DeepPose student beside keypoints and scores."""
-    k = student.pose_config.num_keypoints
-    kernel, bias = student.get_layer("keypoint_head-fc").get_weights()
-    kernel = kernel.reshape(len(kernel), k, -1)[..., 3:]
-    bias = bias.reshape(k, -1)[:, 3:]
-    raw = _float_dense(
-        quantized.model.get_layer("keypoint_head-keypoints").input,
-        kernel.reshape(len(kernel), -1),
-        bias.ravel(),
-        name="keypoint_head-sigmas",
-    )
-    return {"sigmas": _sigmas(ops.reshape(raw, (-1, k, bias.shape[-1])))}

@@ -8,18 +8,18 @@ import numpy as np
 from distilpose_keras.data.dataset import PoseDataset
 from distilpose_keras.data.transforms import Augmentation
 from distilpose_keras.distillation.distiller import Distiller
-from distilpose_keras.evaluation import evaluate, pose_model
-from distilpose_keras.models.build import build_model
-from distilpose_keras.training.heatmap_trainer import HeatmapTrainer
+from distilpose_keras.evaluation import evaluate
+from distilpose_keras.models.model import build_model
 from distilpose_keras.training.optimizers import make_optimizer
-from distilpose_keras.training.schedules import cosine_schedule
+from distilpose_keras.training.schedules import warmup_cosine
+from distilpose_keras.training.trainer import PoseTrainer
 
 # Terms of the loss that need a teacher, by the paper's names.
 TERMS = {
-    "L_CS": "score_weight",
-    "L_SH": "simulated_heatmap_weight",
-    "L_KT": "keypoint_token_weight",
-    "L_VT": "visual_token_weight",
+    "L_CS": "score",
+    "L_SH": "simulated_heatmap",
+    "L_KT": "keypoint_token",
+    "L_VT": "visual_token",
 }
 
 
@@ -44,7 +44,7 @@ class Row:
         labels: what stands in the columns before the AP.
         student: `Model`.
         teacher: `Model`, or None for plain regression.
-        loss_weights: keyword arguments of `Distiller`, beside its defaults.
+        loss_weights: of `Distiller`, beside its defaults.
     """
 
     labels: tuple[str, ...]
@@ -74,16 +74,14 @@ def only(*terms):
 
 
 _LARGER = {
-    "stem_width": 48,
-    "stem_blocks": 4,
-    "stem_block_width": 32,
-    "token_layers": 6,
+    "backbone": {"width": 48, "blocks": 4, "block_width": 32},
+    "transformer": {"layers": 6},
 }
 _STUDENT, _LARGE_STUDENT = Model("demo_student"), Model("demo_student", _LARGER)
 _TEACHER, _LARGE_TEACHER = Model("demo_teacher"), Model("demo_teacher", _LARGER)
 _SQUARE = {"input_size": (64, 64)}  # a ResNet's strides divide it
 _DEEPPOSE = Model("deeppose_resnet50_distilled", _SQUARE)
-_SIMPLE_BASELINE = Model("simple_baseline_resnet50", _SQUARE)
+_SIMPLE_BASELINE = Model("simple_baseline_resnet50", {**_SQUARE, "sigma": 1.5})
 
 
 def _terms_row(*terms):
@@ -140,8 +138,8 @@ def run_table(table, splits, settings, *, seeds, progress=None):
     Args:
         table: `Table`.
         splits: train and val `PeopleIndex`.
-        settings: `RecipeSettings`, of which the trainings, the augmentation and the
-            heatmap sigma are used.
+        settings: `RecipeSettings`, of which the trainings and the augmentation are
+            used.
         seeds: seeds; all rows start from the same ones.
         progress: function that is told what is being trained, or None.
 
@@ -184,34 +182,33 @@ def _build(model, splits):
 
 def _train_teacher(model, splits, settings, seed):
     keras.utils.set_random_seed(seed)
-    trainer = HeatmapTrainer(_build(model, splits), sigma=settings.heatmap_sigma)
+    trainer = PoseTrainer(_build(model, splits))
     return _fit(trainer, splits[0], settings.teacher_training, settings, seed)
 
 
 def _train_student(row, teacher, splits, settings, seed):
     keras.utils.set_random_seed(seed)
     weights = {**settings.loss_weights, **row.loss_weights}
-    trainer = Distiller(_build(row.student, splits), teacher, **weights)
-    trainer.student.metadata["confidence"] = "score" in trainer.loss_weights
+    trainer = Distiller(
+        student=_build(row.student, splits), teacher=teacher, loss_weights=weights
+    )
     return _fit(trainer, splits[0], settings.student_training, settings, seed)
 
 
 def _fit(trainer, people, training, settings, seed):
-    model = pose_model(trainer)
+    model = trainer.model
     with PoseDataset(
         people,
         batch_size=min(training.batch_size, len(people)),
         input_size=model.pose_config.input_size,
+        geometry=model.pose_config.geometry,
         augmentation=Augmentation(**settings.augmentation),
         seed=seed,
         image_dtype="uint8",
     ) as batches:
-        rate = cosine_schedule(
-            training.learning_rate,
-            epochs=training.epochs,
-            steps_per_epoch=len(batches),
-            warmup_steps=training.warmup_steps,
-        )
+        total = training.epochs * len(batches)
+        warmup = min(training.warmup_steps, total // 10)
+        rate = warmup_cosine(training.learning_rate, total, warmup_steps=warmup)
         trainer.compile(optimizer=make_optimizer(rate))
-        trainer.fit(batches, epochs=training.epochs, shuffle=False, verbose=0)
+        trainer.fit(batches, epochs=training.epochs, verbose=0)
     return model

@@ -1,6 +1,6 @@
 """The phone-sized preset: what `distilpose_nano` is, and how it is trained on CPUs.
 
-The trunk of `models.lite` starts from ImageNet's weights. First only what is new
+The trunk of `backbones.lite` starts from ImageNet's weights. First only what is new
 learns, on features that stand still; then all but the stages that are about edges, at
 strides 2 and 4, which stay as they are. A short training that is worth having comes
 before the long one. Each is a training of its own, which resumes where it was killed; a
@@ -17,21 +17,19 @@ from distilpose_keras.data.dataset import PoseDataset
 from distilpose_keras.data.transforms import Augmentation
 from distilpose_keras.evaluation import PoseEvaluation
 from distilpose_keras.files import atomic_path
-from distilpose_keras.models.build import build_model, load_model
+from distilpose_keras.models.backbones.lite import freeze_trunk, read_imagenet_weights
 from distilpose_keras.models.checkpoint_files import read_state_dict
-from distilpose_keras.models.configs import ModelConfig
-from distilpose_keras.models.lite import freeze_trunk, read_imagenet_weights
+from distilpose_keras.models.model import build_model, load_model
+from distilpose_keras.models.presets import MODELS, config_to_dict
 from distilpose_keras.recipe.stages import load_splits
-from distilpose_keras.training.location_trainer import LocationTrainer
 from distilpose_keras.training.loop import train
 from distilpose_keras.training.optimizers import make_optimizer
 from distilpose_keras.training.run_record import open_run
-from distilpose_keras.training.schedules import cosine_schedule
+from distilpose_keras.training.schedules import warmup_cosine
+from distilpose_keras.training.trainer import PoseTrainer
 
 NAME = "distilpose_nano"
-NANO = ModelConfig(
-    name=NAME, input_size=(128, 96), backbone="lite", head="integral"
-)  # 766,578 parameters
+NANO = MODELS[NAME]
 
 # Milder than the paper's where a small network loses more than it learns; people who
 # stand on their heads and hidden joints, which the paper has none of.
@@ -41,6 +39,7 @@ AUGMENTATION = Augmentation(
     rotation_spread=30.0,
     upside_down_probability=0.1,
 )
+WARMUP_STEPS = 100
 CHECKPOINT_STEPS = 50  # a minute or two on a busy core
 
 
@@ -111,7 +110,7 @@ def train_nano(options, stages=STAGES, config=NANO):
     Args:
         options: `NanoOptions`.
         stages: `Stage` list.
-        config: `ModelConfig` of the student.
+        config: configuration of the student.
 
     Returns:
         The trained `PoseModel`, its AP on val in its metadata.
@@ -123,7 +122,7 @@ def train_nano(options, stages=STAGES, config=NANO):
     config = config.with_overrides(name=NAME)
     splits = load_splits(options.data, options.limit)
     state = read_state_dict(options.imagenet)
-    record = {"options": options.determining(), "model": config.to_dict()}
+    record = {"options": options.determining(), "model": config_to_dict(config)}
     record["stages"] = [asdict(stage) for stage in stages]
     how = {"resume": options.resume, "overwrite": options.overwrite}
     open_run(options.out, record, **how)
@@ -145,23 +144,21 @@ def train_stage(model, stage, splits, options):
     """Train one stage; the model holds the averaged weights in the end."""
     people, val_people = splits
     freeze_trunk(model, stage.frozen)
-    trainer = LocationTrainer(model)
+    trainer = PoseTrainer(model)
     with PoseDataset(
         people,
         batch_size=min(options.batch_size, len(people)),
         input_size=model.pose_config.input_size,
+        geometry=model.pose_config.geometry,
         augmentation=AUGMENTATION,
         seed=options.seed,
         image_dtype="uint8",
         appearance=CutoutsAndLight(),
         cache=options.cache or options.out / "cache",
     ) as batches:
-        rate = cosine_schedule(
-            stage.learning_rate,
-            epochs=stage.epochs,
-            steps_per_epoch=len(batches),
-            warmup_steps=100,
-        )
+        steps = stage.epochs * len(batches)
+        warmup = min(WARMUP_STEPS, steps // 10)
+        rate = warmup_cosine(stage.learning_rate, steps, warmup_steps=warmup)
         optimizer = make_optimizer(rate, ema_momentum=stage.ema_momentum)
         trainer.compile(optimizer=optimizer)
         history = train(

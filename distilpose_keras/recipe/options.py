@@ -17,6 +17,10 @@ class RunOptions:
             starts from, as the published DistilPose-L does, or the teacher where it is
             trained alone; None starts fresh.
         limit: people per split; None uses all.
+        category: name or id of the category that is read; None reads all that have the
+            same keypoints.
+        flip_pairs: (left, right) names or numbers of keypoints that a mirror
+            exchanges, where the names do not tell.
         workers: loading processes.
         seed: of weights, order and augmentation.
         precision: `keras.config.set_dtype_policy` of the trained models.
@@ -31,6 +35,8 @@ class RunOptions:
     teacher: Path | None = None
     init_backbone_from: Path | None = None
     limit: int | None = None
+    category: str | None = None
+    flip_pairs: tuple[tuple[str | int, str | int], ...] | None = None
     workers: int = os.cpu_count() or 1
     seed: int = 0
     precision: str = "float32"

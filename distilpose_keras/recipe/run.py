@@ -7,12 +7,13 @@ from pathlib import Path
 
 import keras
 
+from distilpose_keras.checking.dataset import check_dataset
 from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.evaluation import evaluate
 from distilpose_keras.export.verify import verify
 from distilpose_keras.files import atomic_path, write_json
-from distilpose_keras.models.build import build_model, load_model
 from distilpose_keras.models.checkpoints import init_backbone_from
+from distilpose_keras.models.model import build_model, load_model
 from distilpose_keras.predictor import PosePredictor
 from distilpose_keras.profiling.model import profile
 from distilpose_keras.recipe.stages import (
@@ -29,11 +30,11 @@ from distilpose_keras.report.panels import (
     heatmap_panels,
     prediction_panels,
 )
-from distilpose_keras.training.heatmap_trainer import HeatmapTrainer
 from distilpose_keras.training.precision import precision
 from distilpose_keras.training.processes import Processes
 from distilpose_keras.training.run_record import check_run, open_run
 from distilpose_keras.training.strategies import strategy_scope
+from distilpose_keras.training.trainer import PoseTrainer
 
 SHOWN = 6  # people or images in each gallery of the report
 
@@ -95,7 +96,10 @@ def _open(settings, options, processes):
     """Open the run and return the train and the val people."""
     # Before the output folder is touched: what is given must be there and fit.
     if options.data is not None:
-        splits = processes.together(load_splits, options.data, options.limit)
+        how = {"category": options.category, "flip_pairs": options.flip_pairs}
+        load = partial(load_splits, **how)
+        splits = processes.together(load, options.data, options.limit)
+        processes.first(_say_what_is_there, options.data, how)
     if options.teacher is not None:
         processes.together(_check_teacher, options.teacher)
     config = {"settings": asdict(settings), **options.determining()}
@@ -134,17 +138,26 @@ def _train_models(settings, options, splits, processes):
             teacher = build_model(settings.teacher, schema=splits[0].schema)
             if settings.student is None:
                 _init_backbone(teacher, options)
-            trainer = HeatmapTrainer(teacher, sigma=settings.heatmap_sigma)
-            train("teacher", trainer, settings.teacher_training)
+            train("teacher", PoseTrainer(teacher), settings.teacher_training)
         if settings.student is None:
             return histories, bad_images
         if settings.baseline:
-            trainer = Distiller(_new_student(settings, options, splits[0].schema))
+            student = _new_student(settings, options, splits[0].schema)
+            trainer = Distiller(student=student)
             train("baseline", trainer, settings.student_training)
         student = _new_student(settings, options, splits[0].schema)
-        trainer = Distiller(student, load_model(teacher_file), **settings.loss_weights)
+        trainer = Distiller(
+            student=student,
+            teacher=load_model(teacher_file),
+            loss_weights=settings.loss_weights,
+        )
         train("student", trainer, settings.student_training)
     return histories, bad_images
+
+
+def _say_what_is_there(data, how):
+    """Print the one line of `distilpose check` on the annotations."""
+    print(check_dataset(data, pictures=False, **how).line(), flush=True)
 
 
 def _copy(source, target):
@@ -153,7 +166,7 @@ def _copy(source, target):
 
 
 def _check_teacher(path):
-    if not load_model(path).is_teacher:
+    if load_model(path).pose_config.codec.heatmap_size is None:
         raise ValueError(f"{path}: expected a teacher, which predicts heatmaps")
 
 

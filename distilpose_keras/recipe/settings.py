@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
+from distilpose_keras.models.presets import MODELS
 from distilpose_keras.synthetic.casting import UPRIGHT
 
 
@@ -39,10 +40,10 @@ class RecipeSettings:
         teacher: name in `MODELS` of the teacher.
         student_training: of the student.
         teacher_training: of the teacher, where none is given.
-        heatmap_sigma: of the teacher's target Gaussians, in heatmap pixels.
-        loss_weights: keyword arguments of `Distiller`, beside its defaults.
+        loss_weights: of `Distiller`, beside its defaults.
         baseline: also train the student without its teacher, for comparison.
         augmentation: keyword arguments of `Augmentation`, beside the paper's.
+        appearance: also change colours and hide rectangles (`AppearanceAugmentation`).
         synthetic: keyword arguments of `render_dataset` where no data is given.
     """
 
@@ -50,10 +51,10 @@ class RecipeSettings:
     teacher: str
     student_training: TrainingSettings
     teacher_training: TrainingSettings
-    heatmap_sigma: float = 2.0
     loss_weights: dict[str, float] = field(default_factory=dict)
     baseline: bool = False
     augmentation: dict = field(default_factory=dict)
+    appearance: bool = False
     synthetic: dict = field(default_factory=dict)
 
 
@@ -106,8 +107,61 @@ def demo_recipe():
         teacher="demo_teacher",
         teacher_training=training,
         student_training=replace(training, epochs=11),
-        heatmap_sigma=1.5,  # 2 is wide on a map of 16x12
         baseline=True,
         augmentation=DEMO_AUGMENTATION,
         synthetic={"train_images": 6000, "val_images": 400, "casting": UPRIGHT},
+    )
+
+
+# Teachers of the students that the paper's own does not teach.
+_TEACHERS = {
+    "demo_student": "demo_teacher",
+    "deeppose_resnet50_distilled": "simple_baseline_resnet50",  # the paper's Table 6
+}
+
+
+def recipe_of(model, *, demo=False, given_teacher=False):
+    """Return the settings that train a named model.
+
+    Args:
+        model: name in `MODELS`. A student is trained under its teacher, any other
+            model alone.
+        demo: train the demonstration's small student or teacher instead.
+        given_teacher: a trained teacher is at hand.
+
+    Raises:
+        ValueError: if the name is unknown, or a model that is trained alone is to have
+            a teacher.
+    """
+    if model not in MODELS:
+        raise ValueError(f"unknown model {model!r}; known: {', '.join(MODELS)}")
+    if MODELS[model].distillable:
+        if demo:
+            return demo_recipe()
+        return paper_recipe(model, _TEACHERS.get(model, "tokenpose_hrnet_w48"))
+    if given_teacher:
+        raise ValueError(f"{model} is trained alone: it has no use for --teacher")
+    return replace(
+        demo_recipe() if demo else paper_recipe(None, model),
+        student=None,
+        baseline=False,
+    )
+
+
+def with_changes(settings, *, epochs=None, batch_size=None, appearance=False):
+    """Return the settings with what a user asked for; None changes nothing.
+
+    Args:
+        settings: `RecipeSettings`.
+        epochs: of every model that is trained.
+        batch_size: people per step, over all devices together.
+        appearance: change colours and hide rectangles too.
+    """
+    changes = {"epochs": epochs, "batch_size": batch_size}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    return replace(
+        settings,
+        student_training=replace(settings.student_training, **changes),
+        teacher_training=replace(settings.teacher_training, **changes),
+        appearance=appearance,
     )

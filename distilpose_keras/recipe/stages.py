@@ -2,11 +2,11 @@
 
 import sys
 
+from distilpose_keras.data.appearance import AppearanceAugmentation
 from distilpose_keras.data.coco import coco_paths, load_people
 from distilpose_keras.data.dataset import PoseDataset
 from distilpose_keras.data.transforms import Augmentation
-from distilpose_keras.distillation.distiller import Distiller
-from distilpose_keras.evaluation import PoseEvaluation, pose_model
+from distilpose_keras.evaluation import PoseEvaluation
 from distilpose_keras.export.calibration import calibration_crops
 from distilpose_keras.export.onnx.write import export_onnx
 from distilpose_keras.export.reproduce import ExportError
@@ -16,7 +16,7 @@ from distilpose_keras.synthetic import render_dataset
 from distilpose_keras.training.local_copy import OnLocalCopy
 from distilpose_keras.training.loop import train
 from distilpose_keras.training.optimizers import make_optimizer
-from distilpose_keras.training.schedules import WarmupCosine, WarmupStep
+from distilpose_keras.training.schedules import WarmupStep, warmup_cosine
 
 # Writer and precision of each file.
 FILES = {
@@ -41,14 +41,19 @@ def render_data(settings, options):
     return data
 
 
-def load_splits(data, limit=None):
+def load_splits(data, limit=None, *, category=None, flip_pairs=None):
     """Return the train and the val people of a data set in COCO's layout.
 
     Args:
         data: folder of the data set.
         limit: people per split; None for all.
+        category: see `load_people`.
+        flip_pairs: see `load_people`.
     """
-    people = [load_people(*coco_paths(data, split)) for split in ("train", "val")]
+    how = {"category": category, "flip_pairs": flip_pairs}
+    people = [
+        load_people(*coco_paths(data, split), **how) for split in ("train", "val")
+    ]
     return [p if limit is None else p.limit(limit) for p in people]
 
 
@@ -56,7 +61,7 @@ def train_model(trainer, file, splits, training, settings, options, processes):
     """Train a model and save it, its AP and data in its metadata.
 
     Args:
-        trainer: `Distiller` or `HeatmapTrainer`, not compiled.
+        trainer: `PoseTrainer` or `Distiller`, not compiled.
         file: ``.keras`` file in the output folder; its stem names the training.
         splits: train and val `PeopleIndex`.
         training: `TrainingSettings`.
@@ -69,9 +74,7 @@ def train_model(trainer, file, splits, training, settings, options, processes):
         the images that could not be read and were skipped.
     """
     people, val_people = splits
-    model = pose_model(trainer)
-    if isinstance(trainer, Distiller):
-        model.metadata["confidence"] = "score" in trainer.loss_weights
+    model = trainer.model
     evaluation = PoseEvaluation(val_people, every=training.evaluate_every)
     if options.strategy != "single":
         evaluation = OnLocalCopy(evaluation, model)
@@ -79,7 +82,9 @@ def train_model(trainer, file, splits, training, settings, options, processes):
         people,
         batch_size=min(training.batch_size, len(people)),
         input_size=model.pose_config.input_size,
+        geometry=model.pose_config.geometry,
         augmentation=Augmentation(**settings.augmentation),
+        appearance=AppearanceAugmentation() if settings.appearance else None,
         seed=options.seed,
         image_dtype="uint8",
         skip_bad_images=options.skip_bad_images,
@@ -119,7 +124,7 @@ def _optimizer(training, steps_per_epoch, options):
     total = training.epochs * steps_per_epoch
     warmup = min(training.warmup_steps, total // 10)
     if training.drop_epochs is None:
-        rate = WarmupCosine(training.learning_rate, total, warmup_steps=warmup)
+        rate = warmup_cosine(training.learning_rate, total, warmup_steps=warmup)
     else:
         drops = [epoch * steps_per_epoch for epoch in training.drop_epochs]
         rate = WarmupStep(training.learning_rate, drops, warmup_steps=warmup)

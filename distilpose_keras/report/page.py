@@ -8,6 +8,7 @@ import cv2
 
 from distilpose_keras.files import atomic_path
 from distilpose_keras.report.charts import loss_curves
+from distilpose_keras.report.rows import COLUMNS, texts
 
 
 @dataclass(frozen=True)
@@ -24,31 +25,6 @@ class Gallery:
     text: str
     pictures: list = field(default_factory=list)
 
-
-def _points(value):
-    return "–" if value < 0 else f"{100 * value:.1f}"
-
-
-def _size(value):
-    return f"{value / 1e6:.2f} MB"
-
-
-# Key of a row -> heading and how its value is written.
-COLUMNS = {
-    "model": ("Model", str),
-    "file": ("File", str),
-    "runtime": ("Runtime", str),
-    "precision": ("Precision", str),
-    "AP": ("AP", _points),
-    "AP50": ("AP50", _points),
-    "AP75": ("AP75", _points),
-    "AR": ("AR", _points),
-    "ap_drop": ("AP drop", lambda value: f"{100 * value:+.2f}"),
-    "max_keypoint_error_px": ("Largest error", lambda value: f"{value:.2f} px"),
-    "params": ("Parameters", lambda value: f"{value:,}"),
-    "bytes": ("Size", _size),
-    "latency_ms": ("Latency", lambda value: f"{value:.1f} ms"),
-}
 
 _CSS = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c2330; background: #f4f5f7;
@@ -76,24 +52,36 @@ def write_report(path, *, title, text="", histories, rows, galleries=()):
         text: a paragraph on what was run.
         histories: see `loss_curves`; may be empty.
         rows: list of dicts, one per model and file; the keys of `COLUMNS` that at
-            least one row has become the table's columns, in that order. AP values are
-            fractions, shown in points; None is shown as a dash.
+            least one row has become the table's columns, in that order, and their
+            values are shown as `texts` writes them.
         galleries: `Gallery` objects, in order.
 
     Raises:
         ValueError: if a row has a key that is not a column.
     """
-    parts = [f"<h1>{_escape(title)}</h1>", _paragraph(text)]
-    parts += ["<h2>Accuracy, size and speed</h2>", _table(rows)]
+    parts = ["<h2>Accuracy, size and speed</h2>", _table(rows)]
     curves = loss_curves(histories)
     if curves is not None:
-        parts += ["<h2>Training</h2>", _figure("", curves, ".png")]
+        parts += ["<h2>Training</h2>", figure("", curves, ".png")]
     for gallery in galleries:
-        parts += [f"<h2>{_escape(gallery.title)}</h2>", _paragraph(gallery.text)]
-        parts += [_figure(*picture, ".jpg") for picture in gallery.pictures]
+        parts += [f"<h2>{escape(gallery.title)}</h2>", paragraph(gallery.text)]
+        parts += [figure(*picture, ".jpg") for picture in gallery.pictures]
+    write_page(path, title, text, parts)
+
+
+def write_page(path, title, text, parts):
+    """Write a page that needs no other file, atomically.
+
+    Args:
+        path: the HTML file.
+        title: heading of the page.
+        text: a paragraph below it.
+        parts: pieces of HTML, such as `figure` and `paragraph` make.
+    """
+    parts = [f"<h1>{escape(title)}</h1>", paragraph(text), *parts]
     page = (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{_escape(title)}</title><style>{_CSS}</style></head>\n"
+        f"<title>{escape(title)}</title><style>{_CSS}</style></head>\n"
         f"<body><main>\n{chr(10).join(parts)}\n</main></body></html>\n"
     )
     with atomic_path(path) as temporary:
@@ -108,34 +96,33 @@ def _table(rows):
             f"a row may have the keys {', '.join(COLUMNS)}. Received: {unknown}"
         )
     shown = [key for key in COLUMNS if any(row.get(key) is not None for row in rows)]
-    heads = "".join(_cell("th", key, COLUMNS[key][0]) for key in shown)
-    lines = [f"<tr>{heads}</tr>"]
-    for row in rows:
-        cells = (_cell("td", key, _text(key, row.get(key))) for key in shown)
-        lines.append(f"<tr>{''.join(cells)}</tr>")
+    lines = [_line("th", shown, [COLUMNS[key].heading for key in shown])]
+    lines += [_line("td", shown, texts(row, shown)) for row in rows]
     return f"<table>\n{chr(10).join(lines)}\n</table>"
 
 
-def _text(key, value):
-    return "–" if value is None else COLUMNS[key][1](value)
+def _line(tag, keys, words):
+    """A line of the table, as HTML."""
+    kinds = (' class="text"' if COLUMNS[key].is_text else "" for key in keys)
+    cells = (
+        f"<{tag}{kind}>{escape(word)}</{tag}>"
+        for kind, word in zip(kinds, words, strict=True)
+    )
+    return f"<tr>{''.join(cells)}</tr>"
 
 
-def _cell(tag, key, text):
-    kind = ' class="text"' if COLUMNS[key][1] is str else ""
-    return f"<{tag}{kind}>{_escape(text)}</{tag}>"
+def paragraph(text):
+    """A paragraph; nothing for no text."""
+    return f"<p>{escape(text)}</p>" if text else ""
 
 
-def _paragraph(text):
-    return f"<p>{_escape(text)}</p>" if text else ""
-
-
-def _figure(caption, image, suffix):
+def figure(caption, image, suffix):
     """An image embedded in the page."""
     encoded = base64.b64encode(_encode(image, suffix)).decode()
     kind = {".png": "png", ".jpg": "jpeg"}[suffix]
-    note = f"<figcaption>{_escape(caption)}</figcaption>" if caption else ""
+    note = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     source = f"data:image/{kind};base64,{encoded}"
-    return f'<figure><img alt="{_escape(caption)}" src="{source}">{note}</figure>'
+    return f'<figure><img alt="{escape(caption)}" src="{source}">{note}</figure>'
 
 
 def _encode(image, suffix):
@@ -145,5 +132,6 @@ def _encode(image, suffix):
     return content.tobytes()
 
 
-def _escape(text):
+def escape(text):
+    """Text as HTML shows it."""
     return html.escape(str(text), quote=True)

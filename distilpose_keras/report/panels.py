@@ -5,12 +5,7 @@ import numpy as np
 from keras import ops
 
 from distilpose_keras.crops import crop_people
-from distilpose_keras.data.images import read_image
-from distilpose_keras.data.transforms import (
-    affine_matrix,
-    box_to_center_scale,
-    transform_points,
-)
+from distilpose_keras.data.transforms import box_to_center_scale, transform_points
 from distilpose_keras.drawing import (
     add_caption,
     draw_poses,
@@ -19,7 +14,7 @@ from distilpose_keras.drawing import (
     side_by_side,
 )
 from distilpose_keras.losses.distilpose import simulated_heatmaps
-from distilpose_keras.models.build import normalize_images
+from distilpose_keras.pixels import normalize_images
 
 PICTURE_HEIGHT = 320
 CROP_HEIGHT = 288
@@ -64,7 +59,7 @@ def prediction_panels(people, predictors, indices, *, flip=False):
     panels = []
     for index in indices:
         path = people[index].image_path
-        full = read_image(path)
+        full = people.read_picture(people.image_index[index])
         image = _zoomed(full)
         zoom = image.shape[0] / full.shape[0]
         members = np.flatnonzero(people.image_index == people.image_index[index])
@@ -92,14 +87,16 @@ def confidence_panels(people, predictor, indices):
     Returns:
         list of one (caption, uint8 RGB picture): the crops and a color scale.
     """
-    crops, centers, scales = _crops(people, indices, predictor.input_size)
+    crops, centers, scales = _crops(people, indices, predictor)
     keypoints_px, scores = predictor.predict_people(crops, centers, scales)
     row = []
     for crop, points, confidence, center, scale in zip(
         crops, keypoints_px, scores, centers, scales, strict=True
     ):
         picture, zoom = _enlarged(crop)
-        matrix = affine_matrix(center, scale, output_size=crop.shape[:2])
+        matrix = predictor.geometry.affine_matrix(
+            center, scale, output_size=crop.shape[:2]
+        )
         drawn = draw_poses(
             picture,
             [transform_points(points, matrix) * zoom],
@@ -124,16 +121,20 @@ def heatmap_panels(people, student, teacher, indices):
     Args:
         people: a `PeopleIndex`.
         student: a `PoseModel` that regresses keypoints and sigmas.
-        teacher: a `PoseModel` that returns heatmaps.
+        teacher: a `PoseModel` whose outputs stand for heatmaps.
         indices: positions in ``people``; one crop each.
 
     Returns:
         list of (caption, uint8 RGB picture), one per person.
     """
-    crops, _, _ = _crops(people, indices, student.pose_config.input_size)
-    images = normalize_images(crops)
+    config = student.pose_config
+    crops, _, _ = _crops(people, indices, config)
+    images = normalize_images(
+        crops, config.image_mean, config.image_std, bgr=config.bgr
+    )
     found = student(images, training=False)
-    real = ops.convert_to_numpy(teacher(images, training=False)["heatmaps"])
+    seen = teacher.pose_config.shown(teacher(images, training=False))
+    real = ops.convert_to_numpy(seen["heatmaps"])
     simulated = ops.convert_to_numpy(
         simulated_heatmaps(found["keypoints"], found["sigmas"], real.shape[-2:])
     )
@@ -158,14 +159,22 @@ def heatmap_panels(people, student, teacher, indices):
     return panels
 
 
-def _crops(people, indices, input_size):
-    """Crops (N, H, W, 3), centers (N, 2) and scales (N, 2) of some people."""
+def _crops(people, indices, shown):
+    """Crops (N, H, W, 3), centers (N, 2) and scales (N, 2) of some people.
+
+    `shown` has the `input_size` and the `geometry` of a model.
+    """
+    size, geometry = shown.input_size, shown.geometry
     centers, scales = box_to_center_scale(
-        people.boxes_xywh[list(indices)], input_size=input_size
+        people.boxes_xywh[list(indices)], input_size=size, geometry=geometry
     )
     crops = [
         crop_people(
-            read_image(people[index].image_path), center[None], scale[None], input_size
+            people.read_picture(people.image_index[index]),
+            center[None],
+            scale[None],
+            size,
+            geometry,
         )[0]
         for index, center, scale in zip(indices, centers, scales, strict=True)
     ]

@@ -14,15 +14,15 @@ class OnLocalCopy(keras.callbacks.Callback):
 
     Args:
         callback: callback that only uses ``on_epoch_end``, such as `PoseEvaluation`.
-        trained_model: what is copied, such as ``distiller.student``; of a class that
+        pose_model: what is copied, such as ``distiller.model``; of a class that
             its ``get_config`` rebuilds.
     """
 
-    def __init__(self, callback, trained_model):
+    def __init__(self, callback, pose_model):
         """See the class."""
         super().__init__()
         self.callback = callback
-        self.trained_model = trained_model
+        self.pose_model = pose_model
         self.copy = None
 
     def set_params(self, params):
@@ -34,11 +34,11 @@ class OnLocalCopy(keras.callbacks.Callback):
         """Bring the copy up to date and pass on."""
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()
-        outside_strategy(self._pass_on, self.trained_model.get_weights(), epoch, logs)
+        outside_strategy(self._pass_on, self.pose_model.get_weights(), epoch, logs)
 
     def _pass_on(self, weights, epoch, logs):
         if self.copy is None:
-            model = self.trained_model
+            model = self.pose_model
             self.copy = type(model).from_config(model.get_config())
             self.callback.set_model(self.copy)
             self.callback.on_train_begin()

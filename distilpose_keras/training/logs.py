@@ -1,16 +1,14 @@
-"""What a training writes down of each epoch: a table and TensorBoard events."""
+"""What a training tells of each epoch: a table, TensorBoard events, lines of text."""
 
 import csv
-import struct
+import sys
 import time
 from pathlib import Path
 
 import keras
+from tensorboardX import SummaryWriter
 
 from distilpose_keras.files import atomic_path
-
-_CRC_POLYNOMIAL = 0x82F63B78  # CRC-32C, as the TFRecord format asks
-_CRC_MASK = 0xA282EAD8
 
 
 class CsvLog(keras.callbacks.Callback):
@@ -83,60 +81,49 @@ class TensorBoardLog(keras.callbacks.Callback):
         """See the class."""
         super().__init__()
         self.folder = Path(folder)
-        self.file = None
+        self.writer = None
 
     def on_train_begin(self, logs=None):
         """Open a new event file."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        name = f"events.out.tfevents.{time.time_ns() / 1e9:.6f}.distilpose"
-        self.file = open(self.folder / name, "wb")  # noqa: SIM115 (closed at the end)
-        version = b"brain.Event:2"
-        self._write(_bytes_field(3, version))
+        # Its thread writes to disk after so many seconds, whatever `flush` is told: a
+        # killed process would lose what waits.
+        self.writer = SummaryWriter(str(self.folder), flush_secs=1)
 
     def on_epoch_end(self, epoch, logs=None):
         """Write one scalar per figure."""
-        values = b"".join(
-            _bytes_field(1, _bytes_field(1, tag.encode()) + _float_field(2, value))
-            for tag, value in (logs or {}).items()
-        )
-        self._write(_varint(2 << 3) + _varint(epoch) + _bytes_field(5, values))
-        self.file.flush()
+        for tag, value in (logs or {}).items():
+            self.writer.add_scalar(tag, float(value), epoch)
 
     def on_train_end(self, logs=None):
         """Close the file."""
-        self.file.close()
-
-    def _write(self, event):
-        """Write one Event message as a TFRecord."""
-        event = struct.pack("<Bd", (1 << 3) | 1, time.time()) + event
-        length = struct.pack("<Q", len(event))
-        self.file.write(length + _masked_crc(length) + event + _masked_crc(event))
+        self.writer.close()
 
 
-def _varint(value):
-    """Encode an integer as protocol buffers do."""
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*encoded, value])
+class EpochLine(keras.callbacks.Callback):
+    """Prints one line per epoch, for files: they keep every state of a moving bar."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Start the clock."""
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Print the seconds and every figure."""
+        seconds = time.perf_counter() - self._start
+        figures = "".join(f"  {k} {float(v):.4g}" for k, v in (logs or {}).items())
+        epochs = self.params["epochs"]
+        print(f"epoch {epoch + 1}/{epochs}  {seconds:.1f} s{figures}", flush=True)
 
 
-def _bytes_field(number, data):
-    return _varint(number << 3 | 2) + _varint(len(data)) + data
+def shown_progress(verbose):
+    """Return how a training shows its progress.
 
+    Args:
+        verbose: see `fit`, or ``"auto"``: Keras' bar on a terminal, `EpochLine`
+            elsewhere.
 
-def _float_field(number, value):
-    return _varint(number << 3 | 5) + struct.pack("<f", float(value))
-
-
-def _masked_crc(data):
-    """Return the CRC-32C of the TFRecord format."""
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (_CRC_POLYNOMIAL if crc & 1 else 0)
-    crc ^= 0xFFFFFFFF
-    rotated = (crc >> 15 | crc << 17) & 0xFFFFFFFF
-    return struct.pack("<I", (rotated + _CRC_MASK) & 0xFFFFFFFF)
+    Returns:
+        ``verbose`` for Keras, and a list of callbacks.
+    """
+    if verbose != "auto":
+        return verbose, []
+    return (1, []) if sys.stdout.isatty() else (0, [EpochLine()])

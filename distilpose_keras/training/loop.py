@@ -14,7 +14,7 @@ from distilpose_keras.training.callbacks import (
     TrainingCheckpoint,
 )
 from distilpose_keras.training.ema import has_averages, swap_in_averages
-from distilpose_keras.training.logs import CsvLog, TensorBoardLog
+from distilpose_keras.training.logs import CsvLog, TensorBoardLog, shown_progress
 from distilpose_keras.training.replicas import is_chief, variable_scope
 from distilpose_keras.training.resume import (
     Position,
@@ -39,7 +39,7 @@ def train(
     checkpoint_steps=1000,
     monitor="val_AP",
     tensorboard=True,
-    verbose=1,
+    verbose="auto",
 ):
     """Train with `fit`, write down what happens, and go on where a run was killed.
 
@@ -57,18 +57,19 @@ def train(
         >>> train(distiller, batches, epochs=300, run_dir="run", resume=True)
 
     Args:
-        trainer: compiled `Distiller` or `HeatmapTrainer`.
+        trainer: compiled `PoseTrainer` or `Distiller`.
         dataset: `PoseDataset`, or any `keras.utils.PyDataset` whose batches follow
             from the epoch (given by `set_epoch`, if it has one) and the index.
         epochs: number of epochs in all.
         run_dir: folder of the run.
         resume: go on from the newest checkpoint in ``run_dir``, if there is one.
         callbacks: keras callbacks, such as `PoseEvaluation`.
-        validation_data: as of `fit`.
+        validation_data: see `fit`.
         checkpoint_steps: batches between checkpoints within an epoch, or None.
         monitor: figure whose best epoch is saved; larger is better.
         tensorboard: write TensorBoard events.
-        verbose: as of `fit`.
+        verbose: see `fit`; ``"auto"`` shows a bar on a terminal and prints one line per
+            epoch elsewhere.
 
     Returns:
         Dict of one value per epoch for each figure, epochs of earlier processes
@@ -84,13 +85,14 @@ def train(
     _build_optimizer(trainer)
     start = _start(trainer, run_dir, len(dataset)) if resume else Position()
     log = CsvLog(run_dir / LOG, start.epoch, write=is_chief(trainer))
+    verbose, shown = shown_progress(verbose)
     if start.epoch < epochs:
         ours = _callbacks(
             trainer,
             dataset,
             run_dir,
             start,
-            [*callbacks, log],
+            [*callbacks, log, *(shown if is_chief(trainer) else [])],
             checkpoint_steps=checkpoint_steps,
             monitor=monitor,
             tensorboard=tensorboard,
@@ -182,7 +184,7 @@ def _callbacks(
     folder = run_dir / CHECKPOINTS
     finite = StopOnNonFiniteLoss(folder)
     begin = AveragesBegin()
-    best = BestModel(run_dir / BEST, trainer.trained_model, monitor)
+    best = BestModel(run_dir / BEST, trainer.model, monitor)
     if best_state := start.callbacks.get(type(best).__name__):
         best.set_state(best_state)
     writers = [best]

@@ -33,18 +33,3 @@ def precision(policy):
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def in_precision(model, policy):
-    """Return a copy of a model that computes in another precision.
-
-    A teacher may run in another precision than its student.
-
-    Args:
-        model: `PoseModel`, or another model that its ``get_config`` rebuilds.
-        policy: one of `PRECISIONS`.
-    """
-    with precision(policy):
-        copy = type(model).from_config(model.get_config())
-    copy.set_weights(model.get_weights())
-    return copy

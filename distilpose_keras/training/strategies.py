@@ -27,9 +27,9 @@ def strategy_scope(name):
 
     Example:
         >>> with strategy_scope("mirrored"):
-        ...     distiller = Distiller(build_model("distilpose_s"))
-        ...     distiller.compile(optimizer=make_optimizer(1e-3))
-        ...     train(distiller, batches, epochs=300, run_dir="run")
+        ...     trainer = PoseTrainer(build_model("hrnet_w32"))
+        ...     trainer.compile(optimizer=make_optimizer(1e-3))
+        ...     train(trainer, batches, epochs=300, run_dir="run")
 
     Args:
         name: one of `STRATEGIES`.

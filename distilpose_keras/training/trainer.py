@@ -1,9 +1,11 @@
-"""What the training of a student and of a heatmap teacher have in common."""
+"""The training step: any model on labels, and what a distillation builds on."""
 
 import keras
 from keras import ops
 
+from distilpose_keras.losses.labels import default_loss
 from distilpose_keras.pixels import normalize_images
+from distilpose_keras.training.epochs import telling_epochs
 from distilpose_keras.training.even_batches import split_evenly
 from distilpose_keras.training.replicas import (
     check_accumulation,
@@ -21,39 +23,57 @@ from distilpose_keras.training.workarounds import (
 )
 
 
+@keras.saving.register_keras_serializable("distilpose_keras")
 class PoseTrainer(keras.Model):
-    """Wraps a pose model for `fit`, with a loss that is a sum of named terms.
+    """Trains a model on labels, by the loss of its family.
 
-    A subclass says what its terms are; each becomes a metric. Only `compute_loss` is
-    replaced, so that the `train_step` of Keras serves on every backend and under
-    every distribution strategy.
+    Example:
+        >>> trainer = PoseTrainer(build_model("hrnet_w32"))
+        >>> trainer.compile(optimizer=keras.optimizers.Adam(1e-3))
+        >>> trainer.fit(PoseDataset(people, batch_size=32), epochs=210)
+
+    The loss is a sum of named terms; each becomes a metric. Only `compute_loss` of
+    Keras is replaced, so that its `train_step` serves on every backend and under every
+    distribution strategy. A subclass may add terms (`Distiller`).
 
     A batch is ``(images, targets)`` or ``(images, targets, sample_weight)``: images
     (B, H, W, 3), uint8 RGB or normalised float32; targets a dict of ``keypoints``
     (B, K, 2) in [0, 1] and ``weights`` (B, K, 1).
 
     Attributes:
-        trained_model: the wrapped model.
+        model: the model that is trained.
+        label_loss: what it learns from labels, a `LabelLoss`.
     """
 
-    def __init__(self, trained_model, term_names, **kwargs):
+    def __init__(self, model, label_loss=None, *, term_names=None, **kwargs):
         """Wrap a model.
 
         Args:
-            trained_model: the keras.Model whose weights are trained.
-            term_names: names of the loss terms, in the order of the metrics.
+            model: functional keras.Model with named outputs, such as a `PoseModel`.
+            label_loss: a `LabelLoss`; that of the model's family by default, and for a
+                model of one's own the one that fits its outputs.
+            term_names: names of the loss terms, where a subclass has others than the
+                label loss.
             **kwargs: of keras.Model.
+
+        Raises:
+            ValueError: if the model's outputs fit no loss.
         """
         # The policy of the trained model: it decides whether float16 needs loss
         # scaling. The model casts its own inputs; the losses stay float32.
-        kwargs.setdefault("dtype", trained_model.dtype_policy)
+        kwargs.setdefault("dtype", model.dtype_policy)
         super().__init__(autocast=False, **kwargs)
-        self.trained_model = trained_model
+        self.model = model
+        self._has_own_loss = label_loss is not None
+        self.label_loss = label_loss or label_loss_of(model)
         self.loss_tracker = keras.metrics.Mean(name="loss")
-        self.term_trackers = [keras.metrics.Mean(name=name) for name in term_names]
+        self.term_trackers = [
+            keras.metrics.Mean(name=name)
+            for name in term_names or self.label_loss.terms
+        ]
         self.built = True
         if replica_count(self) > 1:
-            synchronize_batch_norm(trained_model)
+            synchronize_batch_norm(model)
 
     def loss_terms(self, images, targets, outputs, sample_weight=None):
         """Return the weighted terms of the loss of one batch.
@@ -61,23 +81,29 @@ class PoseTrainer(keras.Model):
         Args:
             images: (B, H, W, 3) normalised float32.
             targets: dict of the batch.
-            outputs: what the trained model predicts.
+            outputs: what the model predicts.
             sample_weight: optional (B,).
 
         Returns:
             dict of name to float32 scalar, means over the batch.
         """
-        raise NotImplementedError
+        del images
+        return self.label_loss(outputs, targets, sample_weight)
 
     def prepare_images(self, images):
         """Normalise uint8 images; pass on those that are normalised."""
         if keras.backend.standardize_dtype(images.dtype) == "uint8":
-            return normalize_images(images)
+            config = getattr(self.model, "pose_config", None)
+            if config is None:
+                return normalize_images(images)
+            return normalize_images(
+                images, config.image_mean, config.image_std, bgr=config.bgr
+            )
         return ops.convert_to_tensor(images)
 
     def call(self, images, training=None):
-        """Return the outputs of the trained model."""
-        return self.trained_model(self.prepare_images(images), training=training)
+        """Return the outputs of the model."""
+        return self.model(self.prepare_images(images), training=training)
 
     def fit(
         self,
@@ -90,12 +116,16 @@ class PoseTrainer(keras.Model):
     ):
         """Train as `keras.Model.fit` does.
 
-        The batches of a `PyDataset` are made to split evenly among replicas and read
-        `without_autotuning`, the process keeps memory that a step frees, see
-        `keep_freed_memory`, and PyTorch convolves `without_layout_copies`.
+        A `PyDataset` is read in its own order: ``shuffle`` is for arrays. Its batches
+        are made to split evenly among replicas and read `without_autotuning`, the
+        process keeps memory that a step frees, see `keep_freed_memory`, and PyTorch
+        convolves `without_layout_copies`.
         """
         keep_freed_memory()
         without_layout_copies()
+        # Keras would draw the order of the batches once more, by an unseeded generator.
+        shuffle = shuffle and not isinstance(x, keras.utils.PyDataset)
+        kwargs["callbacks"] = telling_epochs(self.label_loss, kwargs.get("callbacks"))
         return super().fit(
             self._batches_of(x, shuffle=shuffle, class_weight=class_weight),
             *args,
@@ -179,6 +209,33 @@ class PoseTrainer(keras.Model):
         """
         extra = [self._compile_metrics] if self._compile_metrics is not None else []
         return [self.loss_tracker, *self.term_trackers, *extra]
+
+    def get_config(self):
+        """Return what rebuilds the trainer around its model."""
+        serialize = keras.saving.serialize_keras_object
+        config = {"name": self.name, "model": serialize(self.model)}
+        if self._has_own_loss:
+            config["label_loss"] = serialize(self.label_loss)
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        """Rebuild the trainer."""
+        parts = {
+            name: keras.saving.deserialize_keras_object(config[name])
+            for name in ("model", "label_loss")
+            if name in config
+        }
+        return cls(**{**config, **parts})
+
+
+def label_loss_of(model):
+    """Return the loss of a model's family, or the one that fits its outputs."""
+    config = getattr(model, "pose_config", None)
+    if config is not None:
+        return config.label_loss(model)
+    output_shapes(model)  # the outputs must be named
+    return default_loss(model.output)
 
 
 def output_shapes(model):

@@ -4,23 +4,38 @@ import ctypes
 import os
 import sys
 
-import keras
-
 # Parameters of `mallopt`, of the C library's malloc.h.
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
+TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3
 NEVER_TRIM, LARGEST = -1, 2**31 - 1
-CHOSEN_BY_USER = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
+HEAP_SIZE = 64 * 2**20  # of the C library's arenas, on 64-bit systems
+CHOSEN_BY_USER = (
+    "MALLOC_TRIM_THRESHOLD_",
+    "MALLOC_TOP_PAD_",
+    "MALLOC_MMAP_THRESHOLD_",
+)
 
 
 def keep_freed_memory():
     """Let this process keep the memory that it frees, for its own next use.
 
     By default the GNU C library returns large blocks to the system at once and gets
-    them back empty, a page fault for every 4 KB. On a CPU, PyTorch and JAX allocate
-    all tensors of a step that way.
+    them back empty, a page fault for every 4 KB where huge pages are not the default
+    (``madvise`` in ``/sys/kernel/mm/transparent_hugepage/enabled``). On a CPU all
+    tensors of a step are allocated that way, see
+    https://github.com/openxla/xla/issues/2265 for the allocator under XLA.
+
+    Threads, of which TensorFlow has many, allocate from heaps of 64 MB each. An empty
+    heap is given back whatever the trim threshold says, unless the padding at the top
+    is as large as a heap (``heap_trim``, glibc 2.36). A larger block still comes from
+    the system each time if a thread asks for it.
+
+    This may be called at any time, also when the threads run already. A limit of one
+    arena (``MALLOC_ARENA_MAX=1``) would serve such blocks too, but holds only for
+    threads to come and makes all of them wait for one lock.
 
     Does nothing on other systems, or where the environment says how `malloc` should
-    work (``MALLOC_TRIM_THRESHOLD_``, ``MALLOC_MMAP_THRESHOLD_``, ``GLIBC_TUNABLES``).
+    work (``MALLOC_TRIM_THRESHOLD_``, ``MALLOC_TOP_PAD_``, ``MALLOC_MMAP_THRESHOLD_``,
+    ``GLIBC_TUNABLES``).
 
     Returns:
         Whether freed memory is kept.
@@ -33,7 +48,9 @@ def keep_freed_memory():
     if mallopt is None:  # another C library
         return False
     return bool(
-        mallopt(TRIM_THRESHOLD, NEVER_TRIM) and mallopt(MMAP_THRESHOLD, LARGEST)
+        mallopt(TRIM_THRESHOLD, NEVER_TRIM)
+        and mallopt(TOP_PAD, HEAP_SIZE)
+        and mallopt(MMAP_THRESHOLD, LARGEST)
     )
 
 
@@ -48,12 +65,14 @@ def without_autotuning(dataset, *, shuffle=False, class_weight=None):
     Args:
         dataset: what `fit` is given. Anything but a `PyDataset` read in this process
             is returned as it is, and so is everything on other backends.
-        shuffle: as of `fit`.
-        class_weight: as of `fit`.
+        shuffle: see `fit`.
+        class_weight: see `fit`.
 
     Returns:
         What to give to `fit` of Keras in its place.
     """
+    import keras  # here: the memory is better kept before a backend starts threads
+
     if keras.backend.backend() != "tensorflow":
         return dataset
     if not isinstance(dataset, keras.utils.PyDataset):
@@ -88,6 +107,8 @@ def without_layout_copies():
     Returns:
         Whether PyTorch is the backend, and so whether anything changed.
     """
+    import keras
+
     if keras.backend.backend() != "torch":
         return False
     from keras.src.backend.torch import nn

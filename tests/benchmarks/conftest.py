@@ -10,7 +10,7 @@ def files(tmp_path_factory):
 
     from distilpose_keras.export.onnx.write import export_onnx
     from distilpose_keras.export.tflite.write import export_tflite
-    from distilpose_keras.models.build import build_model
+    from distilpose_keras.models.model import build_model
 
     keras.utils.set_random_seed(0)
     model = build_model("demo_student")

@@ -1,4 +1,3 @@
-import argparse
 import json
 
 import numpy as np
@@ -7,14 +6,13 @@ from distilpose_keras.benchmarks import data
 from distilpose_keras.data.coco import coco_paths, load_people
 from distilpose_keras.data.samples import SampleArrays, SampleLoader, SampleRequest
 from distilpose_keras.data.transforms import Augmentation
+from tests.benchmarks.arguments import of
 
 
 def test_every_way_to_make_crops_is_measured(coco_tiny, monkeypatch):
     monkeypatch.setattr(data, "PEOPLE_PER_PASS", 80)
-    parser = argparse.ArgumentParser()
-    data.add_arguments(parser)
-    options = ["--rounds", "1", "--workers", "2", "--people", "150"]
-    rows = data.run(parser.parse_args(["--data", str(coco_tiny), *options]))
+    options = ["--rounds", 1, "--workers", 2, "--people", 150]
+    rows = data.run(of("data", "--data", coco_tiny, *options))
     assert [row["workers"] for row in rows[:4]] == [1, 1, 1, 2]
     assert all(row["crops_per_second"] > 0 for row in rows[:4])
     single = [row["crops_per_core_second"] for row in rows[:3]]

@@ -1,17 +1,14 @@
 """The latency benchmark: its rows and its mistakes."""
 
-import argparse
-
 import pytest
 
 from distilpose_keras.benchmarks import latency
 from distilpose_keras.profiling.files import Product
+from tests.benchmarks.arguments import of
 
 
 def arguments(*argv):
-    parser = argparse.ArgumentParser()
-    latency.add_arguments(parser)
-    return parser.parse_args(argv)
+    return of("latency", *argv)
 
 
 def demo_macs():

@@ -22,7 +22,7 @@ def compiled(teacher=True):
     student = tiny_pose.fill(tiny_pose.student(), 1)
     teacher = tiny_pose.fill(tiny_pose.teacher(), 2) if teacher else None
     # Score targets are read at the nearest pixel: they have no smooth loss.
-    distiller = Distiller(student, teacher, score_weight=0.0)
+    distiller = Distiller(student=student, teacher=teacher, loss_weights={"score": 0.0})
     distiller.compile(keras.optimizers.SGD(LEARNING_RATE), jit_compile=False)
     distiller.optimizer.build(distiller.trainable_variables)
     return distiller
@@ -79,10 +79,10 @@ def test_only_the_update_changes_weights_and_only_the_student_is_in_training(bat
 
     averages = ["moving_mean", "moving_variance"]
     assert state(distiller.teacher, TEACHER) == []
-    assert state(distiller.student, TEACHER) == []
-    assert state(distiller.student, FORWARD) == averages
-    assert state(distiller.student, GRADIENTS) == averages
-    assert set(state(distiller.student, UPDATE)).isdisjoint(averages)
+    assert state(distiller.model, TEACHER) == []
+    assert state(distiller.model, FORWARD) == averages
+    assert state(distiller.model, GRADIENTS) == averages
+    assert set(state(distiller.model, UPDATE)).isdisjoint(averages)
 
 
 def test_a_student_alone_has_no_teacher_to_run(batch):

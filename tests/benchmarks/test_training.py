@@ -1,18 +1,16 @@
 """The training benchmark: its backends and its mistakes."""
 
-import argparse
 import subprocess
 from types import SimpleNamespace
 
 import pytest
 
 from distilpose_keras.benchmarks import training
+from tests.benchmarks.arguments import of
 
 
 def arguments(*argv):
-    parser = argparse.ArgumentParser()
-    training.add_arguments(parser)
-    return parser.parse_args(argv)
+    return of("training", *argv)
 
 
 def test_what_the_process_cannot_measure_is_an_error_here(data, monkeypatch):
@@ -49,8 +47,8 @@ def test_a_missing_backend_is_left_out(data, monkeypatch, capsys):
         (["--model", "yolo"], "unknown model 'yolo'"),
         (["--model", "none"], "unknown model 'none'"),
         (["--teacher", "yolo"], "unknown model 'yolo'"),
-        (["--batch-size", "0"], "--batch-size must be at least 1. Received: 0"),
-        (["--steps", "-1"], "--steps must be at least 1. Received: -1"),
+        (["--batch-size", "0"], "--batch-size: must be at least 1. Received: 0"),
+        (["--steps", "-1"], "--steps: must be at least 1. Received: -1"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_measured(argv, message):

@@ -89,6 +89,7 @@ def test_patches_of_large_pictures_are_reduced(people, tmp_path):
         people.take([0]),
         image_dir=tmp_path,
         image_files=["large.jpg"] * len(people.image_files),
+        image_sizes=np.full_like(people.image_sizes, [1000, 800]),
         boxes_xywh=np.array([[100.0, 100.0, 480.0, 640.0]]),
     )
     how = {"input_size": SIZE, "augmentation": Augmentation.none()}

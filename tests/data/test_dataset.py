@@ -1,3 +1,4 @@
+import dataclasses
 import gc
 import json
 import os
@@ -281,3 +282,13 @@ def test_appearance_changes_whole_batches_by_seed_epoch_and_index(people):
     plain.set_epoch(2)
     np.testing.assert_array_equal(changed[1][0], 255 - plain[1][0])
     assert seen == [(5, 2, 1)]
+
+
+def test_names_with_a_side_and_no_pair_stop_mirrored_training(people):
+    schema = dataclasses.replace(people.schema, unpaired=("left_hip",))
+    people = dataclasses.replace(people, schema=schema)
+    with pytest.raises(ValueError, match="cannot be mirrored.*left_hip"):
+        PoseDataset(people, batch_size=2)
+    upright = Augmentation(flip_probability=0)
+    with PoseDataset(people, batch_size=2, augmentation=upright) as batches:
+        assert len(batches[0][0]) == 2

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import recipe
 
-from distilpose_keras.data.codecs import encode_regression
+from distilpose_keras.codecs.coordinates import encode_coordinates
+from distilpose_keras.data.geometry import PLAIN
 from distilpose_keras.data.images import ImageError
 from distilpose_keras.data.samples import (
     ImageCache,
@@ -15,7 +16,6 @@ from distilpose_keras.data.samples import (
 )
 from distilpose_keras.data.transforms import (
     Augmentation,
-    affine_matrix,
     affordable_reduction,
     box_to_center_scale,
     reduced_matrix,
@@ -40,7 +40,7 @@ def make(requests, augmentation, seed=0, epoch=0, input_size=SIZE, confidences=N
         np.array(keypoints),
         np.array(visibility),
         np.zeros(count, bool),
-        confidences,
+        confidences=confidences,
     )
     return arrays, loader.load(request, epoch, arrays, np.arange(count))
 
@@ -87,9 +87,9 @@ def test_without_augmentation_a_sample_is_the_plain_crop(tmp_path):
         [(path, (50, 60, 90, 100), keypoints, visibility)], Augmentation.none()
     )
     center, scale = box_to_center_scale([50, 60, 90, 100])
-    matrix = affine_matrix(center, scale, output_size=SIZE)
+    matrix = PLAIN.affine_matrix(center, scale, output_size=SIZE)
     np.testing.assert_array_equal(arrays.images[0], warp(picture, matrix, SIZE))
-    expected = encode_regression(transform_points(keypoints, matrix), visibility, SIZE)
+    expected = encode_coordinates(transform_points(keypoints, matrix), visibility, SIZE)
     np.testing.assert_array_equal(arrays.keypoints[0], expected[0])
     np.testing.assert_array_equal(arrays.weights[0], expected[1])
     assert 0 < arrays.weights.sum() < 17
@@ -130,7 +130,7 @@ def test_reduction_leaves_two_pixels_for_every_pixel_of_the_crop():
         (0.01, 8),
     ):
         scale = np.array([192, 256]) / zoom / 200
-        matrix = affine_matrix((9, 9), scale * (1 + 1e-6), 30, output_size=SIZE)
+        matrix = PLAIN.affine_matrix((9, 9), scale * (1 + 1e-6), 30, output_size=SIZE)
         assert affordable_reduction(matrix) == expected
 
 
@@ -150,7 +150,7 @@ def test_a_crop_of_a_reduced_picture_shows_the_same_place(tmp_path):
 
 
 def test_the_reduced_matrix_moves_pixel_centers():
-    matrix = affine_matrix((300, 200), (2.0, 2.7), 20, output_size=SIZE)
+    matrix = PLAIN.affine_matrix((300, 200), (2.0, 2.7), 20, output_size=SIZE)
     # Pixel (3, 5) of the picture at a quarter covers pixels 12 to 15 and 20 to 23.
     np.testing.assert_allclose(
         transform_points([3, 5], reduced_matrix(matrix, 4)),

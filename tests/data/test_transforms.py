@@ -2,22 +2,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import recipe
 
 from distilpose_keras.data.transforms import (
     Augmentation,
-    affine_matrix,
     augment_pose,
     box_to_center_scale,
     choose_half_body,
     half_body_center_scale,
-    invert_affine,
-    transform_points,
-    warp,
 )
 from distilpose_keras.keypoints import COCO_17
-
-SIZE = (256, 192)
 
 
 def test_boxes_give_the_published_centers_and_scales(parity):
@@ -43,61 +36,6 @@ def test_a_wide_box_is_heightened_to_the_aspect_ratio():
 def test_boxes_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"\(\.\.\., 4\).*\(3, 5\)"):
         box_to_center_scale(np.zeros((3, 5)))
-
-
-def test_matrices_crops_and_joints_are_the_published_ones(parity):
-    geometry = parity("geometry")
-    picture = recipe.picture(360, 480, seed=3)
-    corners = np.array([[0, 0], [480, 0], [0, 360], [480, 360.0]])
-    for n, rotation in enumerate(geometry["rotation"]):
-        matrix = affine_matrix(
-            geometry["center"][n], geometry["scale"][n], rotation, output_size=SIZE
-        )
-        np.testing.assert_allclose(
-            transform_points(corners, matrix),
-            transform_points(corners, geometry["affine"][n]),
-            atol=1e-4,
-        )
-        if n < len(geometry["crops"]):
-            crop = warp(picture, matrix, SIZE).astype(int)
-            assert np.abs(crop - geometry["crops"][n]).max() <= 1
-        if n < len(geometry["joints"]):
-            seen = geometry["visible"][n] > 0
-            joints = transform_points(geometry["joints"][n], matrix)
-            expected = geometry["joints_in_crop"][n]
-            np.testing.assert_allclose(joints[seen], expected[seen], atol=1e-4)
-
-
-def test_the_inverse_matrix_undoes_the_matrix():
-    rng = np.random.default_rng(0)
-    for rotation in (-70.0, 0.0, 33.0):
-        for flip in (False, True):
-            matrix = affine_matrix(
-                (120.0, 80.0), (0.7, 0.9), rotation, output_size=SIZE, flip=flip
-            )
-            points = rng.uniform(-50, 300, (20, 2))
-            back = transform_points(
-                transform_points(points, matrix), invert_affine(matrix)
-            )
-            np.testing.assert_allclose(back, points, atol=1e-9)
-
-
-def test_a_flipped_crop_is_the_crop_of_the_mirrored_picture():
-    picture = recipe.picture(120, 160, seed=1)
-    center, scale = np.float32([70, 55]), np.float32([0.4, 0.5333])
-    flipped = warp(
-        picture, affine_matrix(center, scale, 25, output_size=SIZE, flip=True), SIZE
-    )
-    # In the mirrored picture, pixel x lies at width - 1 - x.
-    mirrored_center = np.float32([159 - 70, 55])
-    mirrored = warp(
-        np.ascontiguousarray(picture[:, ::-1]),
-        affine_matrix(mirrored_center, scale, 25, output_size=SIZE),
-        SIZE,
-    )
-    # The border blends with black, where a rounded coordinate weighs more.
-    difference = np.abs(flipped.astype(int) - mirrored)
-    assert np.mean(difference > 2) < 0.005
 
 
 def test_half_bodies_are_the_published_ones(parity):

@@ -8,14 +8,15 @@ import tiny_pose
 from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.losses import distilpose as losses
 from distilpose_keras.pixels import normalize_images
+from tests.models.small import small
 
 ONES = dict.fromkeys(
     (
-        "regression_weight",
-        "keypoint_token_weight",
-        "visual_token_weight",
-        "simulated_heatmap_weight",
-        "score_weight",
+        "regression",
+        "keypoint_token",
+        "visual_token",
+        "simulated_heatmap",
+        "score",
     ),
     1.0,
 )
@@ -70,7 +71,7 @@ def expected_terms(student, teacher, images, targets):
 def test_evaluate_reports_the_weighted_terms_and_their_sum():
     student, teacher = pair()
     images, targets = tiny_pose.batch(6)
-    metrics = compiled(Distiller(student, teacher)).evaluate(
+    metrics = compiled(Distiller(student=student, teacher=teacher)).evaluate(
         images, targets, batch_size=6, return_dict=True, verbose=0
     )
     expected = {
@@ -85,7 +86,7 @@ def test_evaluate_reports_the_weighted_terms_and_their_sum():
 def test_metrics_of_an_uneven_last_batch_count_every_sample_once():
     student, teacher = pair()
     images, targets = tiny_pose.batch(5)
-    distiller = compiled(Distiller(student, teacher))
+    distiller = compiled(Distiller(student=student, teacher=teacher))
     whole = distiller.evaluate(images, targets, batch_size=5, verbose=0)
     parts = distiller.evaluate(images, targets, batch_size=3, verbose=0)
     np.testing.assert_allclose(parts, whole, rtol=1e-5)
@@ -95,7 +96,7 @@ def test_metrics_of_an_uneven_last_batch_count_every_sample_once():
 def test_fit_trains_the_student_and_leaves_the_teacher_alone():
     student, teacher = pair()
     before = [np.copy(w) for w in teacher.get_weights()]
-    distiller = compiled(Distiller(student, teacher, **ONES))
+    distiller = compiled(Distiller(student=student, teacher=teacher, loss_weights=ONES))
     history = distiller.fit(tiny_pose.Dataset(), epochs=4, verbose=0).history
     assert history["loss"][-1] < history["loss"][0]
     assert set(history) == {"loss", *PAPER}
@@ -106,7 +107,7 @@ def test_fit_trains_the_student_and_leaves_the_teacher_alone():
 @pytest.mark.backend
 def test_the_teacher_is_in_no_list_of_trained_or_saved_variables(tmp_path):
     student, teacher = pair()
-    distiller = compiled(Distiller(student, teacher))
+    distiller = compiled(Distiller(student=student, teacher=teacher))
     distiller.fit(tiny_pose.Dataset(samples=4), verbose=0)
     teachers = {id(v) for v in teacher.variables}
     assert not teachers & {id(v) for v in distiller.trainable_variables}
@@ -128,7 +129,7 @@ def test_the_teacher_is_in_no_list_of_trained_or_saved_variables(tmp_path):
 @pytest.mark.backend
 def test_uint8_images_are_normalised_in_the_graph():
     student, teacher = pair()
-    distiller = compiled(Distiller(student, teacher))
+    distiller = compiled(Distiller(student=student, teacher=teacher))
     images, targets = tiny_pose.batch(4)
     normalised = keras.ops.convert_to_numpy(normalize_images(images))
     np.testing.assert_allclose(
@@ -142,7 +143,9 @@ def test_uint8_images_are_normalised_in_the_graph():
 def test_predict_returns_what_the_student_predicts():
     student, teacher = pair()
     images, _ = tiny_pose.batch(5, dtype="float32")
-    predicted = Distiller(student, teacher).predict(images, batch_size=2, verbose=0)
+    predicted = Distiller(student=student, teacher=teacher).predict(
+        images, batch_size=2, verbose=0
+    )
     for name, values in student.predict(images, verbose=0).items():
         np.testing.assert_allclose(predicted[name], values, rtol=1e-5, atol=1e-6)
 
@@ -150,7 +153,7 @@ def test_predict_returns_what_the_student_predicts():
 @pytest.mark.backend
 def test_sample_weight_scales_the_loss_of_each_sample():
     student, teacher = pair()
-    distiller = compiled(Distiller(student, teacher))
+    distiller = compiled(Distiller(student=student, teacher=teacher))
     images, targets = tiny_pose.batch(2)
     first, second = (
         distiller.evaluate(
@@ -173,7 +176,9 @@ def test_several_steps_per_execution_train_the_same():
     weights = []
     for steps in (1, 2):
         student, teacher = pair()
-        distiller = compiled(Distiller(student, teacher), steps_per_execution=steps)
+        distiller = compiled(
+            Distiller(student=student, teacher=teacher), steps_per_execution=steps
+        )
         distiller.fit(tiny_pose.Dataset(), epochs=2, verbose=0, shuffle=False)
         weights.append(student.get_weights())
     for one, two in zip(*weights, strict=True):
@@ -184,12 +189,12 @@ def test_several_steps_per_execution_train_the_same():
 def test_a_term_with_weight_zero_is_gone_and_the_others_stay(term):
     student, teacher = pair()
     images, targets = tiny_pose.batch(4)
-    full = compiled(Distiller(student, teacher)).evaluate(
+    full = compiled(Distiller(student=student, teacher=teacher)).evaluate(
         images, targets, return_dict=True, verbose=0
     )
-    metrics = compiled(Distiller(student, teacher, **{f"{term}_weight": 0})).evaluate(
-        images, targets, return_dict=True, verbose=0
-    )
+    metrics = compiled(
+        Distiller(student=student, teacher=teacher, loss_weights={term: 0})
+    ).evaluate(images, targets, return_dict=True, verbose=0)
     removed = full.pop(term)
     full["loss"] -= removed
     assert metrics == pytest.approx(full, rel=1e-5)
@@ -200,10 +205,12 @@ def test_a_term_with_weight_zero_is_gone_and_the_others_stay(term):
     [
         {"teacher": None},
         {
-            "keypoint_token_weight": 0,
-            "visual_token_weight": 0,
-            "simulated_heatmap_weight": 0,
-            "score_weight": 0,
+            "loss_weights": {
+                "keypoint_token": 0,
+                "visual_token": 0,
+                "simulated_heatmap": 0,
+                "score": 0,
+            }
         },
     ],
     ids=["no teacher", "all its terms off"],
@@ -211,7 +218,9 @@ def test_a_term_with_weight_zero_is_gone_and_the_others_stay(term):
 def test_without_a_term_that_needs_it_the_teacher_is_never_called(arguments):
     student, teacher = pair()
     teacher.call = None  # calling it would raise
-    distiller = compiled(Distiller(student, **{"teacher": teacher, **arguments}))
+    distiller = compiled(
+        Distiller(student=student, **{"teacher": teacher, **arguments})
+    )
     history = distiller.fit(tiny_pose.Dataset(samples=4), verbose=0).history
     assert set(history) == {"loss", "regression"}
     assert history["loss"] == history["regression"]
@@ -221,7 +230,7 @@ def test_penalties_of_the_student_are_part_of_the_loss():
     student, teacher = pair()
     student.get_layer("student_head").kernel.regularizer = keras.regularizers.L2(0.1)
     images, targets = tiny_pose.batch(4)
-    metrics = compiled(Distiller(student, teacher)).evaluate(
+    metrics = compiled(Distiller(student=student, teacher=teacher)).evaluate(
         images, targets, return_dict=True, verbose=0
     )
     kernel = student.get_layer("student_head").kernel.numpy()
@@ -232,7 +241,7 @@ def test_penalties_of_the_student_are_part_of_the_loss():
 def test_a_teacher_of_half_precision_serves_a_float32_student():
     student, teacher = pair()
     images, targets = tiny_pose.batch(4)
-    expected = compiled(Distiller(student, teacher)).evaluate(
+    expected = compiled(Distiller(student=student, teacher=teacher)).evaluate(
         images, targets, verbose=0
     )
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -240,7 +249,7 @@ def test_a_teacher_of_half_precision_serves_a_float32_student():
         half = tiny_pose.fill(tiny_pose.teacher(), 2)
     finally:
         keras.config.set_dtype_policy("float32")
-    distiller = compiled(Distiller(student, half))
+    distiller = compiled(Distiller(student=student, teacher=half))
     assert distiller.dtype_policy.name == "float32"
     actual = distiller.evaluate(images, targets, verbose=0)
     np.testing.assert_allclose(actual, expected, rtol=2e-2)
@@ -254,7 +263,7 @@ def test_mixed_precision_keeps_float32_weights_and_losses():
     finally:
         keras.config.set_dtype_policy("float32")
     teacher = tiny_pose.fill(tiny_pose.teacher(), 2)
-    distiller = compiled(Distiller(student, teacher))
+    distiller = compiled(Distiller(student=student, teacher=teacher))
     assert distiller.dtype_policy.name == "mixed_bfloat16"
     images, targets = tiny_pose.batch(4)
     outputs = distiller(images)
@@ -270,18 +279,20 @@ def test_float16_scales_the_loss():
         student = tiny_pose.student()
     finally:
         keras.config.set_dtype_policy("float32")
-    distiller = compiled(Distiller(student))
+    distiller = compiled(Distiller(student=student))
     assert isinstance(distiller.optimizer, keras.optimizers.LossScaleOptimizer)
 
 
 def test_a_saved_distiller_comes_back_with_its_student(tmp_path):
     student, teacher = pair()
-    compiled(Distiller(student, teacher, score_weight=0)).save(tmp_path / "d.keras")
+    compiled(
+        Distiller(student=student, teacher=teacher, loss_weights={"score": 0})
+    ).save(tmp_path / "d.keras")
     loaded = keras.saving.load_model(tmp_path / "d.keras")
     assert loaded.teacher is None
     assert loaded.loss_weights == {"regression": 1.0}
     for saved, read in zip(
-        student.get_weights(), loaded.student.get_weights(), strict=True
+        student.get_weights(), loaded.model.get_weights(), strict=True
     ):
         np.testing.assert_array_equal(saved, read)
 
@@ -291,11 +302,10 @@ def test_a_saved_distiller_comes_back_with_its_student(tmp_path):
     [
         ({}, {"keypoints": 4}, "same number of keypoints"),
         ({"size": (32, 32)}, {}, "same input size"),
-        ({"drop": "scores"}, {}, "student .* must predict 'scores'.*score_weight=0"),
-        ({"drop": "visual_tokens"}, {}, "student .* must predict 'visual_tokens'"),
+        ({"drop": "scores"}, {}, "student .* must predict 'scores'.*weight of 0"),
+        ({"drop": "sigmas"}, {}, "student .* must predict 'sigmas'"),
         ({}, {"drop": "heatmaps"}, "teacher .* must predict 'heatmaps'"),
-        ({}, {"drop": "keypoint_tokens"}, "teacher .* must predict 'keypoint_tokens'"),
-        ({"drop": "keypoints"}, None, "student .* must predict 'keypoints'"),
+        ({"drop": "keypoints"}, None, "must predict 'keypoints' or 'heatmaps'"),
     ],
 )
 def test_models_that_do_not_fit_are_refused(student, teacher, message):
@@ -309,20 +319,37 @@ def test_models_that_do_not_fit_are_refused(student, teacher, message):
     if teacher == {}:
         teacher = tiny_pose.teacher()
     with pytest.raises(ValueError, match=message):
-        Distiller(student, teacher)
+        Distiller(student=student, teacher=teacher)
 
 
 def test_tokens_of_other_widths_are_refused_unless_their_term_is_off(monkeypatch):
     student = tiny_pose.student()
     monkeypatch.setattr(tiny_pose, "TOKEN_DIM", 4)
     teacher = tiny_pose.teacher()
+    asked = {"keypoint_token": 1.0, "visual_token": 1.0}
     with pytest.raises(ValueError, match="same shape of keypoint_tokens"):
-        Distiller(student, teacher)
-    Distiller(student, teacher, keypoint_token_weight=0, visual_token_weight=0)
+        Distiller(student=student, teacher=teacher, loss_weights=asked)
+    Distiller(
+        student=student,
+        teacher=teacher,
+        loss_weights={"keypoint_token": 0, "visual_token": 0},
+    )
+    with pytest.warns(UserWarning, match="no tokens to match.*keypoint_token"):
+        distiller = Distiller(student=student, teacher=teacher)
+    assert list(distiller.loss_weights) == ["regression", "simulated_heatmap", "score"]
 
 
 def test_a_distiller_without_any_term_is_refused():
     with pytest.raises(ValueError, match="no loss term is left"):
-        Distiller(tiny_pose.student(), regression_weight=0)
+        Distiller(student=tiny_pose.student(), loss_weights={"regression": 0})
     with pytest.raises(ValueError, match="must not be negative"):
-        Distiller(tiny_pose.student(), regression_weight=-1)
+        Distiller(student=tiny_pose.student(), loss_weights={"regression": -1})
+
+
+def test_a_distiller_that_is_loaded_leaves_what_is_known_of_its_student():
+    student, teacher = small(), small("tokenpose")
+    distiller = Distiller(student=student, teacher=teacher)
+    assert student.metadata["confidence"]
+    again = Distiller.from_config(distiller.get_config())
+    assert again.teacher is None
+    assert again.model.metadata == student.metadata

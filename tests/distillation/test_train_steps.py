@@ -8,8 +8,8 @@ import pytest
 import recipe
 
 from distilpose_keras.distillation.distiller import Distiller
-from distilpose_keras.models.build import build_model
 from distilpose_keras.models.checkpoints import load_checkpoint, torch_keys
+from distilpose_keras.models.model import build_model
 from distilpose_keras.training.optimizers import Adam
 
 # Ours by the names of the reference.
@@ -61,7 +61,7 @@ def training(root, parity):
         published(root, "distilpose_s"),
         published(root, "tokenpose_stemnet"),
     )
-    distiller = Distiller(student, teacher)
+    distiller = Distiller(student=student, teacher=teacher)
     optimizer = GradientReader(float(reference["learning_rate"]))
     optimizer.build(distiller.trainable_variables)
     distiller.compile(optimizer=optimizer)

@@ -10,7 +10,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from distilpose_keras.export import convert
-from distilpose_keras.models.build import build_model
+from distilpose_keras.models.model import build_model
 from tests.models.small import small
 
 
@@ -63,11 +63,9 @@ def test_other_weights_and_other_settings_are_converted_anew(model, conversions)
     assert conversions == ["onnx"] * 3
 
 
-def test_only_students_are_converted():
-    with pytest.raises(ValueError, match="only a student .* Received: small"):
-        convert.float_onnx(small("token_heatmap"))
-    with pytest.raises(ValueError, match="Received: int"):
-        convert.check_student(3)
+def test_only_pose_models_are_converted():
+    with pytest.raises(ValueError, match="only a PoseModel .* Received: int"):
+        convert.check_model(3)
 
 
 def test_another_process_converts_with_tensorflow(model, monkeypatch):

@@ -13,7 +13,7 @@ from distilpose_keras.export.tflite import quantize as tflite_quantize
 from distilpose_keras.export.tflite.graph import squares_as_products
 from distilpose_keras.formats.runtimes import open_runtime
 from distilpose_keras.formats.tflite_file import read_model
-from distilpose_keras.models.build import build_model
+from distilpose_keras.models.model import build_model
 
 SEEN = Range(low=-1.0, high=2.0, lowest=-3.0, highest=4.0)
 SYMMETRIC = (-2.0 * 128 / 127, 2.0)  # of 8 bits, with zero at the step 0

@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from distilpose_keras.data.transforms import affine_matrix, box_to_center_scale
+from distilpose_keras.data.geometry import PLAIN
+from distilpose_keras.data.transforms import box_to_center_scale
 from distilpose_keras.keypoints import COCO_17
 from distilpose_keras.predictor import PosePredictor
 
@@ -39,7 +40,7 @@ def test_the_crop_is_that_of_the_library(phone):
     crop = phone.fit_crop(BOX, 256, 192)
     np.testing.assert_allclose(crop, [*center, *(200 * scale)])
     scale, shift_x, shift_y = phone.frame_to_crop(crop, 256, 192)
-    matrix = affine_matrix(*box_to_center_scale(BOX), output_size=(256, 192))
+    matrix = PLAIN.affine_matrix(*box_to_center_scale(BOX), output_size=(256, 192))
     np.testing.assert_allclose(
         matrix, [[scale, 0, shift_x], [0, scale, shift_y]], atol=1e-5
     )

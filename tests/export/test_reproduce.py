@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from distilpose_keras.codecs.coordinates import CoordinateCodec
+from distilpose_keras.codecs.heatmaps import HeatmapCodec
 from distilpose_keras.export import reproduce
 from distilpose_keras.export.reproduce import (
     CROPS,
@@ -14,6 +16,7 @@ from distilpose_keras.export.reproduce import (
 )
 
 MODEL = SimpleNamespace(pose_config=SimpleNamespace(input_size=(64, 48)))
+SCORES = np.zeros((CROPS, 17, 1), np.float32)
 
 
 @pytest.fixture
@@ -26,9 +29,10 @@ def compare(monkeypatch):
             def run(crops):
                 seen.append(len(crops))
                 zero = np.zeros((len(crops), 17, 2), np.float32)
-                return {"keypoints": zero + (0 if source is MODEL else difference)}
+                moved = zero + (0 if source is MODEL else difference)
+                return {"keypoints": moved, "scores": SCORES}
 
-            return SimpleNamespace(run=run)
+            return SimpleNamespace(run=run, codec=CoordinateCodec())
 
         monkeypatch.setattr(reproduce, "open_runtime", open_runtime)
         check_reproduces("student.tflite", MODEL, precision, **options)
@@ -72,6 +76,43 @@ def test_a_few_crops_are_enough(compare):
     assert compare(0.0) == [CROPS] * 2
     crops = np.zeros((9, 64, 48, 3), np.uint8)
     assert compare(0.0, crops=crops)[2:] == [CROPS] * 2
+
+
+@pytest.fixture
+def compare_peaks(monkeypatch):
+    """Check a file that says where the peaks of two heatmaps are."""
+    maps = np.zeros((CROPS, 2, 4, 4), np.float32)
+    maps[:, 0, 1, 2], maps[:, 0, 3, 3] = 1.0, 0.99999  # two peaks, all but equal
+    maps[:, 1, 2, 1] = 0.5
+
+    def check(keypoints, scores=(1.0, 0.5), precision="float32"):
+        def open_runtime(source):
+            def run(crops):
+                if source is MODEL:
+                    return {"heatmaps": maps}
+                found = {"keypoints": keypoints, "scores": np.array(scores)[:, None]}
+                return {k: np.stack([v] * len(crops)) for k, v in found.items()}
+
+            return SimpleNamespace(run=run, codec=HeatmapCodec((4, 4)))
+
+        monkeypatch.setattr(reproduce, "open_runtime", open_runtime)
+        check_reproduces("teacher.tflite", MODEL, precision)
+
+    return check
+
+
+def test_either_of_two_equal_peaks_reproduces_a_model(compare_peaks):
+    compare_peaks(np.array([[2, 1], [1, 2]]) / 4)
+    compare_peaks(np.array([[3, 3], [1, 2]]) / 4)
+
+
+def test_a_point_beside_the_peak_does_not(compare_peaks):
+    with pytest.raises(ExportError, match="keypoints differ"):
+        compare_peaks(np.array([[2, 2], [1, 2]]) / 4)
+    with pytest.raises(ExportError, match="keypoints differ"):
+        compare_peaks(np.array([[2, 1], [-1, -1]]) / 4)
+    with pytest.raises(ExportError, match="scores differ"):
+        compare_peaks(np.array([[2, 1], [1, 2]]) / 4, scores=(1.0, 0.4))
 
 
 def test_a_file_that_no_runtime_opens_is_refused(monkeypatch):

@@ -7,7 +7,7 @@ from distilpose_keras.crops import crop_batches
 from distilpose_keras.evaluation import evaluate
 from distilpose_keras.export.verify import verify
 from distilpose_keras.formats.runtimes import open_runtime
-from distilpose_keras.models.build import build_model
+from distilpose_keras.models.model import build_model
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,13 @@ def document():
     """The metadata of a TFLite file of 64 x 48 crops."""
     from types import SimpleNamespace
 
+    from distilpose_keras.data.geometry import PLAIN
     from distilpose_keras.formats.metadata import describe
     from distilpose_keras.keypoints import COCO_17
 
-    config = SimpleNamespace(name="demo_student", input_size=(64, 48), schema=COCO_17)
+    config = SimpleNamespace(
+        name="demo_student", input_size=(64, 48), schema=COCO_17, geometry=PLAIN
+    )
     metadata = {"training_data": "synthetic, seed 0", "ap": 0.5, "version": "1.2"}
     model = SimpleNamespace(pose_config=config, metadata=metadata)
     return describe(model, runtime="tflite", precision="int8")

@@ -6,6 +6,7 @@ import types
 import onnx
 import pytest
 
+from distilpose_keras.data.geometry import PLAIN, UDP
 from distilpose_keras.formats import metadata, tflite_file
 from distilpose_keras.keypoints import COCO_17, KeypointSchema
 from tests.export.bare import relu_onnx, relu_tflite
@@ -15,7 +16,7 @@ from tests.export.bare import relu_onnx, relu_tflite
 def model():
     return types.SimpleNamespace(
         pose_config=types.SimpleNamespace(
-            name="demo_student", input_size=(64, 48), schema=COCO_17
+            name="demo_student", input_size=(64, 48), schema=COCO_17, geometry=UDP
         ),
         metadata={"training_data": "synthetic, seed 0", "ap": 0.5, "version": "1.2"},
     )
@@ -113,3 +114,22 @@ def test_incomplete_metadata_is_refused(model, tmp_path):
         path.write_bytes(tflite_file.attach(content, entries=entries, files={"a": "b"}))
         with pytest.raises(ValueError, match=f"invalid: .*{damage}"):
             metadata.read_metadata(path)
+
+
+def test_the_crop_geometry_is_read_and_plain_where_a_file_says_none(model):
+    document = metadata.describe(model, runtime="tflite", precision="float32")
+    assert document["geometry"] == "udp"
+    assert metadata.geometry_of(document) is UDP
+    del document["geometry"]  # files from before there were others
+    assert metadata.geometry_of(document) is PLAIN
+
+
+@pytest.mark.parametrize("name", ["spherical", None, ["plain"]])
+def test_an_unknown_crop_geometry_is_refused(name, tflite):
+    path, document = tflite
+    entries = {metadata.ENTRY: json.dumps({**document, "geometry": name}).encode()}
+    path.write_bytes(
+        tflite_file.attach(relu_tflite(), entries=entries, files={"a": "b"})
+    )
+    with pytest.raises(ValueError, match="invalid: geometry .*known: plain"):
+        metadata.read_metadata(path)

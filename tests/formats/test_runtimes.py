@@ -6,12 +6,17 @@ import onnx
 import pytest
 
 from distilpose_keras.formats.runtimes import _dequantize, _quantize, open_runtime
-from distilpose_keras.models.build import build_model, normalize_images
+from distilpose_keras.models.model import build_model
+from distilpose_keras.pixels import normalize_images
 from distilpose_keras.predictor import PosePredictor
 
 SIZE = (64, 48)
 # As small as a token model gets: what takes time here is compiling it.
-TINY = {"input_size": SIZE, "stem_width": 8, "token_layers": 1, "stem_blocks": 1}
+TINY = {
+    "input_size": SIZE,
+    "backbone": {"width": 8, "blocks": 1},
+    "transformer": {"layers": 1},
+}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +60,7 @@ def test_keras_runtime_runs_a_teacher():
     teacher = build_model("demo_teacher", **TINY)
     pixels = crops(2)
     runtime = open_runtime(teacher)
-    assert runtime.is_teacher
+    assert runtime.codec == teacher.pose_config.codec
     expected = direct(teacher, pixels)["heatmaps"]
     np.testing.assert_allclose(runtime.run(pixels)["heatmaps"], expected, atol=1e-4)
 

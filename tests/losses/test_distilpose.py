@@ -202,37 +202,3 @@ def test_losses_are_float32_for_half_precision_inputs(parity):
     half = {key: value.astype("float16") for key, value in inputs.items()}
     for value in weighted_terms(half).values():
         assert keras.backend.standardize_dtype(value.dtype) == "float32"
-
-
-@pytest.mark.backend
-def test_heatmap_targets_equal_those_of_mmpose(parity):
-    reference = parity("geometry")
-    keypoints = reference["joints_in_crop"] / np.array([192, 256], "float32")
-    visible = reference["visible"][..., None]
-    maps, weights = losses.gaussian_heatmaps(keypoints, visible, (64, 48), sigma=2)
-    np.testing.assert_array_equal(
-        keras.ops.convert_to_numpy(weights), reference["heatmap_weight"]
-    )
-    np.testing.assert_allclose(
-        keras.ops.convert_to_numpy(maps)[:2], reference["heatmap_target"], atol=1e-6
-    )
-
-
-def test_heatmap_targets_round_ties_up_and_drop_keypoints_off_the_map():
-    keypoints_px = np.array([[[2, 2], [10, 90], [-26, 10], [219, 0]]], "float32")
-    maps, weights = losses.gaussian_heatmaps(
-        keypoints_px / np.array([192, 256], "float32"), np.ones((1, 4, 1)), (64, 48)
-    )
-    maps = keras.ops.convert_to_numpy(maps)
-    # 2 px / stride 4 + 0.5 = 1; 10 -> 3, 90 -> 23; -26 -> -6: its box [-12, 0] touches;
-    # 219 -> 55: its box [49, 61] does not.
-    assert maps[0, 0].argmax() == 1 * 48 + 1
-    assert maps[0, 1].argmax() == 23 * 48 + 3
-    np.testing.assert_array_equal(np.ravel(weights), [1, 1, 1, 0])
-    assert not maps[0, 3].any()
-
-
-def test_heatmap_loss_is_the_mean_over_all_pixels():
-    maps = np.ones((1, 2, 4, 3), "float32")
-    weights = np.array([[[1.0], [0.0]]])
-    assert float(losses.heatmap_loss(maps, 3 * maps, weights)) == pytest.approx(2.0)

@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import recipe
 
 MODELS = Path(__file__).resolve().parents[1] / "data" / "parity" / "models"
+# Of all models: too large for the checkout.
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "parity" / "models"
 OUTPUT_NAMES = {
     "score": "scores",
     "sigma": "sigmas",
@@ -15,9 +18,33 @@ OUTPUT_NAMES = {
 }
 
 
+def published(name):
+    """A model's description and reference arrays; a skip where they are absent."""
+    for folder in (MODELS, SHARED):
+        if (folder / f"{name}.npz").is_file():
+            with np.load(folder / f"{name}.npz") as arrays:
+                document = json.loads((folder / f"{name}.json").read_text())
+                return document, dict(arrays)
+    pytest.skip(f"the references of {name} are not at {SHARED}")
+
+
+def path_of(file_name):
+    """A file of the references, or a skip where it is absent."""
+    for folder in (MODELS, SHARED):
+        if (folder / file_name).exists():
+            return folder / file_name
+    return pytest.skip(f"{file_name} is not in {SHARED}")
+
+
 def description(name):
     """Counts and state_dict keys of a published model."""
-    return json.loads((MODELS / f"{name}.json").read_text())
+    return json.loads(path_of(f"{name}.json").read_text())
+
+
+def arrays(name):
+    """The published model's outputs as its reference names them."""
+    with np.load(path_of(f"{name}.npz")) as found:
+        return dict(found)
 
 
 def state_dict(name):
@@ -31,8 +58,7 @@ def state_dict(name):
 
 def outputs(name):
     """The published model's outputs under our names."""
-    with np.load(MODELS / f"{name}.npz") as arrays:
-        arrays = dict(arrays)
-    prediction = arrays.pop("pred")
+    found = arrays(name)
+    prediction = found.pop("pred")
     kind = "heatmaps" if prediction.ndim == 4 else "keypoints"
-    return {kind: prediction, **{OUTPUT_NAMES[k]: v for k, v in arrays.items()}}
+    return {kind: prediction, **{OUTPUT_NAMES[k]: v for k, v in found.items()}}

@@ -3,30 +3,25 @@
 import numpy as np
 import recipe
 
-from distilpose_keras.models.build import build_model
 from distilpose_keras.models.checkpoints import load_checkpoint, state_dict
+from distilpose_keras.models.model import build_model
+from distilpose_keras.models.presets import FAMILIES
 
 HEIGHT, WIDTH = 32, 24  # 8 x 6 heatmaps, 2 x 2 patches
 
 
-def small(head="token_regression", **settings):
-    """A student or teacher that builds in a fraction of a second."""
-    return build_model(
-        "distilpose_s",
-        **{
-            "name": "small",
-            "head": head,
-            "input_size": (HEIGHT, WIDTH),
-            "stem_width": 8,
-            "stem_blocks": 1,
-            "stem_block_width": 4,
-            "token_dim": 16,
-            "token_layers": 2,
-            "token_heads": 2,
-            "heatmap_hidden": 8,
-            **settings,
-        },
-    )
+def small(family="distilpose", *, layers=2, width=8, **settings):
+    """A student or a teacher of tokens that builds in a fraction of a second."""
+    kind, _ = FAMILIES[family]
+    if family == "tokenpose":
+        settings = {"hidden": 8, **settings}
+    transformer = {"dim": 16, "layers": layers, "heads": 2}
+    sizes = {
+        "input_size": (HEIGHT, WIDTH),
+        "backbone": {"width": width, "blocks": 1, "block_width": 4},
+        "transformer": transformer | settings.pop("transformer", {}),
+    }
+    return build_model(kind("small"), **{**sizes, **settings})
 
 
 def recipe_state(model):

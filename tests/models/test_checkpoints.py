@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from distilpose_keras.models.build import build_model
 from distilpose_keras.models.checkpoints import (
     init_backbone_from,
     load_checkpoint,
@@ -11,7 +10,9 @@ from distilpose_keras.models.checkpoints import (
     torch_keys,
 )
 from distilpose_keras.models.layers import sine_position_code
-from tests.models import reference
+from distilpose_keras.models.model import PoseModel
+from distilpose_keras.models.presets import MODELS
+from tests.models.shrunken import shrunken
 from tests.models.small import recipe_state, small
 
 KERNEL = "backbone.conv1.weight"
@@ -32,17 +33,6 @@ def state(model):
 def assert_holds(model, state):
     for key, value in state_dict(model).items():
         np.testing.assert_array_equal(value, state[key], err_msg=key)
-
-
-@pytest.mark.parametrize("name", ["distilpose_s", "deeppose_resnet50"])
-def test_the_keys_and_shapes_are_the_published_ones(name):
-    ours = {key: list(v.shape) for key, v in state_dict(build_model(name)).items()}
-    published = {
-        key: shape
-        for key, shape, kind in reference.description(name)["state_dict"]
-        if kind == "filled"
-    }
-    assert ours == published
 
 
 def test_a_stored_position_code_must_be_ours(model, state):
@@ -130,6 +120,20 @@ def test_what_does_not_fit_is_listed_and_nothing_is_loaded(
     assert_holds(model, before)
 
 
+def test_a_checkpoint_of_another_model_is_refused_in_a_short_line(model, state):
+    other = {f"encoder.{key}": value for key, value in state.items()}
+    with pytest.raises(ValueError, match=f"{len(state)} missing: .* and ") as info:
+        load_checkpoint(model, other)
+    assert len(str(info.value)) < 600
+
+
+def test_the_report_says_which_set_was_read(model, state):
+    averages = {f"ema.{key}": value * 0 for key, value in state.items()}
+    report = load_checkpoint(model, state | averages)
+    assert_holds(model, state)
+    assert str(report).endswith("; read 'the weights', not 'ema'")
+
+
 def test_a_backbone_is_filled_from_a_bare_imagenet_checkpoint(state):
     model = small()
     before = state_dict(model)
@@ -149,9 +153,10 @@ def test_a_backbone_is_filled_from_a_bare_imagenet_checkpoint(state):
 
 
 def test_a_student_starts_from_its_teachers_first_three_stages():
-    settings = {"input_size": (64, 96), "hrnet_width": 4, "token_layers": 1}
-    student = build_model("distilpose_l", **settings)
-    teacher = build_model("tokenpose_hrnet_w48", **settings)
+    student, teacher = (
+        PoseModel(shrunken(MODELS[name]))
+        for name in ("distilpose_l", "tokenpose_hrnet_w48")
+    )
     head = {k: v for k, v in state_dict(student).items() if "tokenhead" in k}
     report = init_backbone_from(student, teacher)
     actual, expected = state_dict(student), state_dict(teacher)
@@ -165,7 +170,7 @@ def test_a_student_starts_from_its_teachers_first_three_stages():
 
 
 def test_a_backbone_is_taken_from_files_of_both_kinds(tmp_path):
-    source = small("token_heatmap")
+    source = small("tokenpose")
     expected = state_dict(source)
     source.save(tmp_path / "teacher.keras")
     np.savez(tmp_path / "teacher.npz", **expected)
@@ -178,13 +183,13 @@ def test_a_backbone_is_taken_from_files_of_both_kinds(tmp_path):
 
 
 def test_a_backbone_of_another_width_is_refused():
-    wide = small(stem_width=16)
+    wide = small(width=16)
     narrow = small()
     with pytest.raises(ValueError, match="of the wrong shape: backbone.conv1.weight"):
         init_backbone_from(narrow, wide)
 
 
 def test_no_two_weights_share_a_key():
-    for head in ("token_regression", "token_heatmap"):
+    for head in ("distilpose", "tokenpose"):
         model = small(head)
         assert len(torch_keys(model)) == len(model.variables)

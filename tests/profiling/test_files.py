@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from distilpose_keras.models.build import deploy
+from distilpose_keras.models.deploy import deploy
 from distilpose_keras.profiling.files import file_products
 from distilpose_keras.profiling.model import profile, profile_model
 from tests.models.small import pictures, small

@@ -6,14 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from distilpose_keras.models.build import build_model, deploy
-from distilpose_keras.models.configs import MODELS
-from distilpose_keras.profiling.model import (
-    PAPER,
-    markdown_table,
-    profile,
-    profile_model,
-)
+from distilpose_keras.models.deploy import deploy
+from distilpose_keras.models.model import build_model
+from distilpose_keras.models.presets import FIGURES, MODELS
+from distilpose_keras.profiling.model import markdown_table, profile, profile_model
 from tests.models import reference
 from tests.models.small import small
 
@@ -28,7 +24,7 @@ SLOW = {"tokenpose_hrnet_w48", "hrnet_w48", "simple_baseline_resnet152"}
 PUBLISHED = [
     pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else [])
     for name in MODELS
-    if (reference.MODELS / f"{name}.json").exists()
+    if (reference.MODELS / f"{name}.npz").exists()
 ]
 
 
@@ -38,9 +34,9 @@ def test_published_models_have_the_published_figures(name):
     expected = reference.description(name)
     assert figures.trainable_params == expected["trainable_params"]
     assert figures.gmacs == pytest.approx(expected["gmacs"], rel=1e-4)
-    assert figures.total_params > figures.trainable_params
+    assert figures.total_params >= figures.trainable_params
     if name in COUNTED_BY_THE_PAPER:
-        params, gflops = PAPER[name]
+        params, gflops = FIGURES[name].paper_params_m, FIGURES[name].paper_gflops
         digits = len(str(gflops).split(".")[1])
         assert round(figures.gflops_paper, digits) == gflops
         digits = len(str(params).split(".")[1])
@@ -48,7 +44,7 @@ def test_published_models_have_the_published_figures(name):
 
 
 def test_every_published_model_is_compared():
-    assert len(PUBLISHED) == 11
+    assert len(PUBLISHED) >= 11
 
 
 def test_a_small_graph_is_counted_as_by_hand():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-PATCHES = {"patch_size": (2, 2)}  # 12 visual tokens
+PATCHES = {"transformer": {"patch_size": (2, 2)}}  # 12 visual tokens
 
 
 def rough(model, seed=0):
@@ -32,7 +32,7 @@ def student():
 def teacher():
     from tests.models.small import small
 
-    return rough(small("token_heatmap", **PATCHES))
+    return rough(small("tokenpose", **PATCHES))
 
 
 @pytest.fixture(scope="session")

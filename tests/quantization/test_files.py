@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from distilpose_keras.export import reproduce
-from distilpose_keras.export.convert import graph_to_tflite
+from distilpose_keras.export import convert, reproduce
 from distilpose_keras.export.tflite.graph import kinds, operators
 from distilpose_keras.formats.metadata import read_metadata
 from distilpose_keras.formats.runtimes import open_runtime
 from distilpose_keras.formats.tflite_file import read_model
+from distilpose_keras.models.model import load_model
 from distilpose_keras.quantization import files
-from distilpose_keras.quantization.graph import with_float_kernels
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +110,7 @@ def test_another_precision_is_refused(quantized, tmp_path):
 
 
 def test_taking_out_fake_quantization_leaves_the_float_graph(quantized):
-    content = graph_to_tflite(with_float_kernels(quantized.deployed))
+    content = convert.convert_once("fake-quantized", quantized, files._to_tflite)
     plain, ranges = files.take_out_fake_quantization(content)
     kinds = {op.kind for op in operators(plain)}
     assert not kinds & {"QUANTIZE", "DEQUANTIZE"}
@@ -132,3 +131,17 @@ def test_fast_kernels_take_the_products_of_attention(model):
     ]
     assert len(second) == 4  # of two layers
     assert {int(tensor.quantization.zeroPoint[0]) for tensor in second} == {0}
+
+
+def test_a_loaded_student_gives_the_same_file(
+    quantized, path, crops, tmp_path, monkeypatch
+):
+    quantized.save(tmp_path / "quantized.keras")
+    loaded = load_model(tmp_path / "quantized.keras")
+    monkeypatch.setattr(convert, "_last", {})
+    files.export_quantized(loaded, tmp_path / "again.tflite", crops)
+    expected, found = (
+        open_runtime(file).run(crops) for file in (path, tmp_path / "again.tflite")
+    )
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value)

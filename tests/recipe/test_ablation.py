@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from distilpose_keras.distillation.distiller import Distiller
-from distilpose_keras.models.build import build_model
+from distilpose_keras.models.model import build_model
 from distilpose_keras.recipe.ablation import TABLES, mean_and_spread, only
 
 TERM_OF_LOSS = {
@@ -28,7 +28,11 @@ def test_each_row_of_table_4_has_the_terms_that_it_marks(row, pair):
         for column, mark in zip(TABLES["4"].columns, row.labels, strict=True)
         if mark
     ]
-    distiller = Distiller(student, row.teacher and teacher, **row.loss_weights)
+    distiller = Distiller(
+        student=student,
+        teacher=row.teacher and teacher,
+        loss_weights=row.loss_weights,
+    )
     assert set(distiller.loss_weights) == {"regression", *marked}
 
 
@@ -38,8 +42,10 @@ def test_table_4_has_none_each_and_all():
 
 
 def test_terms_that_stay_keep_the_papers_weight(pair):
-    everything = Distiller(*pair).loss_weights
-    alone = Distiller(*pair, **only("L_SH")).loss_weights
+    everything = Distiller(student=pair[0], teacher=pair[1]).loss_weights
+    alone = Distiller(
+        student=pair[0], teacher=pair[1], loss_weights=only("L_SH")
+    ).loss_weights
     assert alone == {
         name: everything[name] for name in ("regression", "simulated_heatmap")
     }
@@ -52,7 +58,7 @@ def test_sizes_of_table_5_differ_and_fit_together():
         models[row.labels[0]] = student.count_params()
         if row.teacher is not None:
             teacher = build_model(row.teacher.name, **row.teacher.overrides)
-            Distiller(student, teacher)  # raises if the two do not fit
+            Distiller(student=student, teacher=teacher)  # raises if the two do not fit
             models[row.labels[1]] = teacher.count_params()
     assert models["L"] > 2 * models["S"]
     assert models["large"] > 1.5 * models["small"]
@@ -75,7 +81,9 @@ def test_the_convolutional_pair_of_table_6_needs_no_tokens():
         build_model(model.name, **model.overrides)
         for model in (distilled.student, distilled.teacher)
     )
-    distiller = Distiller(student, teacher, **distilled.loss_weights)
+    distiller = Distiller(
+        student=student, teacher=teacher, loss_weights=distilled.loss_weights
+    )
     assert set(distiller.loss_weights) == {"regression", "simulated_heatmap", "score"}
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tiny_lite
 
-from distilpose_keras.models.build import load_model
+from distilpose_keras.models.model import load_model
 from distilpose_keras.recipe import nano
 from distilpose_keras.recipe.nano import NANO, NanoOptions, Stage, train_nano
 
@@ -74,7 +74,7 @@ def test_other_settings_are_not_resumed(options, monkeypatch):
 
 
 def test_the_preset_is_small_enough_for_phones():
-    from distilpose_keras.models.build import build_model
+    from distilpose_keras.models.model import build_model
     from distilpose_keras.profiling.model import profile_model
 
     found = profile_model(build_model(NANO))

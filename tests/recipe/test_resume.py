@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distilpose_keras.models.build import load_model
+from distilpose_keras.models.model import load_model
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from distilpose_keras.keypoints import COCO_17
-from distilpose_keras.models.build import build_model, load_model
+from distilpose_keras.models.model import build_model, load_model
 from distilpose_keras.recipe import run
 from distilpose_keras.recipe.options import RunOptions
 from distilpose_keras.recipe.settings import demo_recipe
@@ -23,11 +23,11 @@ def trained(monkeypatch):
     found = {}
 
     def train_model(trainer, path, splits, training, settings, options, processes):
-        start = [np.array(weight) for weight in trainer.trained_model.weights]
+        start = [np.array(weight) for weight in trainer.model.weights]
         found[path.stem] = trainer, training, start
-        bias = trainer.trained_model.trainable_variables[-1]
+        bias = trainer.model.trainable_variables[-1]
         bias.assign(bias + 1.0)
-        trainer.trained_model.save(path)
+        trainer.model.save(path)
         return [path.stem], {f"{path.stem}.jpg"}
 
     monkeypatch.setattr(run, "train_model", train_model)
@@ -48,7 +48,7 @@ def assert_equal(weights, others):
 def test_the_student_learns_from_the_saved_teacher_and_the_baseline_alone(
     trained, tmp_path
 ):
-    settings = replace(demo_recipe(), loss_weights={"score_weight": 0.25})
+    settings = replace(demo_recipe(), loss_weights={"score": 0.25})
     histories, skipped = train(tmp_path, settings)
     assert list(trained) == list(histories) == ["teacher", "baseline", "student"]
     assert histories["baseline"] == ["baseline"]
@@ -60,7 +60,7 @@ def test_the_student_learns_from_the_saved_teacher_and_the_baseline_alone(
     saved = load_model(tmp_path / "teacher.keras")
     assert_equal(student.teacher.get_weights(), saved.get_weights())
     assert training == settings.student_training
-    assert student.get_config()["score_weight"] == 0.25
+    assert student.get_config()["loss_weights"]["score"] == 0.25
 
 
 def test_the_seed_decides_where_a_student_starts(tmp_path):

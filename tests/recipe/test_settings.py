@@ -1,6 +1,13 @@
+import pytest
+
 from distilpose_keras.data.transforms import Augmentation
-from distilpose_keras.models.configs import MODELS
-from distilpose_keras.recipe.settings import demo_recipe, paper_recipe
+from distilpose_keras.models.presets import MODELS
+from distilpose_keras.recipe.settings import (
+    demo_recipe,
+    paper_recipe,
+    recipe_of,
+    with_changes,
+)
 
 
 def test_the_papers_recipe_is_the_papers():
@@ -19,5 +26,51 @@ def test_the_demonstration_compares_students_trained_alike():
     assert recipe.baseline
     student, teacher = MODELS[recipe.student], MODELS[recipe.teacher]
     assert student.input_size == teacher.input_size
-    assert not student.is_teacher
-    assert teacher.is_teacher
+    assert student.codec.heatmap_size is None
+    assert teacher.codec.heatmap_size == (16, 12)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_named_model_has_a_recipe_that_fits(name):
+    recipe = recipe_of(name)
+    teacher = MODELS[recipe.teacher]
+    if not MODELS[name].distillable:
+        assert (recipe.student, recipe.teacher) == (None, name)
+        return
+    assert recipe.student == name
+    assert teacher.codec.heatmap_size is not None
+    assert teacher.input_size == MODELS[name].input_size
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("yolo", False, "unknown model 'yolo'; known: distilpose_s"),
+        ("hrnet_w32", True, "hrnet_w32 is trained alone"),
+        ("deeppose_resnet50", True, "deeppose_resnet50 is trained alone"),
+    ],
+)
+def test_a_model_that_cannot_be_trained_so_is_refused(name, given, message):
+    with pytest.raises(ValueError, match=message):
+        recipe_of(name, given_teacher=given)
+
+
+def test_the_demonstration_stands_in_for_students_and_for_teachers():
+    assert recipe_of("distilpose_l", demo=True) == demo_recipe()
+    alone = recipe_of("hrnet_w48", demo=True)
+    assert (alone.student, alone.teacher, alone.baseline) == (
+        None,
+        "demo_teacher",
+        False,
+    )
+
+
+def test_changes_are_of_both_trainings_and_nothing_else():
+    changed = with_changes(demo_recipe(), epochs=2, appearance=True)
+    demo = demo_recipe()
+    for name in ("student_training", "teacher_training"):
+        training = getattr(changed, name)
+        assert training.epochs == 2
+        assert training.batch_size == getattr(demo, name).batch_size
+    assert changed.appearance and not demo.appearance
+    assert with_changes(demo) == demo

@@ -1,11 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from distilpose_keras.data.coco import coco_paths, load_people
 from distilpose_keras.export.reproduce import ExportError
+from distilpose_keras.models.model import build_model
 from distilpose_keras.recipe import stages
+from distilpose_keras.recipe.options import RunOptions
+from distilpose_keras.recipe.settings import demo_recipe
 from distilpose_keras.recipe.stages import load_splits, without_images
 from distilpose_keras.synthetic import render_dataset
+from distilpose_keras.training.processes import Processes
+from distilpose_keras.training.trainer import PoseTrainer
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +51,30 @@ def test_a_file_that_fails_its_check_does_not_cost_the_others(
     assert written == [tmp_path / "a.onnx", tmp_path / "c.tflite"]
     assert [path.read_text() for path in written] == ["float32", "float16"]
     assert capsys.readouterr().err == "b.tflite was not written: keypoints differ\n"
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_appearance_changes_the_images_that_are_trained_on(
+    folder, tmp_path, monkeypatch, asked
+):
+    """With every image made black; without, as it was."""
+    brightest = []
+
+    def train(trainer, batches, **_):
+        brightest.append(max(images.max() for images, _ in batches))
+        return {"val_AP": [0.0]}
+
+    monkeypatch.setattr(stages, "train", train)
+    black = lambda images, seed: np.zeros_like(images)  # noqa: E731
+    monkeypatch.setattr(stages, "AppearanceAugmentation", lambda: black)
+    settings = replace(demo_recipe(), appearance=asked)
+    stages.train_model(
+        PoseTrainer(build_model(settings.teacher)),
+        tmp_path / "teacher.keras",
+        load_splits(folder),
+        settings.teacher_training,
+        settings,
+        RunOptions(tmp_path, workers=1),
+        Processes("single"),
+    )
+    assert (brightest == [0]) == asked

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from distilpose_keras.data.coco import coco_paths, load_people
-from distilpose_keras.models.build import build_model
+from distilpose_keras.models.model import build_model
 from distilpose_keras.predictor import PosePredictor, PoseResult
 from distilpose_keras.report import panels
 from distilpose_keras.synthetic import render_dataset
@@ -19,7 +19,9 @@ def people(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def student():
-    return build_model("demo_student", token_layers=1, stem_blocks=1)
+    return build_model(
+        "demo_student", transformer={"layers": 1}, backbone={"blocks": 1}
+    )
 
 
 def test_chosen_people_are_well_visible_and_of_different_images(people):
@@ -48,7 +50,9 @@ def test_a_perfect_prediction_looks_like_the_ground_truth(people):
 
 
 def test_heatmaps_of_teacher_and_student_stand_side_by_side(people, student):
-    teacher = build_model("demo_teacher", token_layers=1, stem_blocks=1)
+    teacher = build_model(
+        "demo_teacher", transformer={"layers": 1}, backbone={"blocks": 1}
+    )
     found = panels.heatmap_panels(people, student, teacher, [0, 1])
     assert len(found) == 2
     _, picture = found[0]

@@ -25,7 +25,9 @@ SAMPLES, BATCH, EPOCHS = 13, 4, 3
 def main(run_dir, strategy="multi_worker"):
     with strategy_scope(strategy):
         student = tiny_pose.fill(tiny_pose.student(), 1)
-        distiller = Distiller(student, tiny_pose.fill(tiny_pose.teacher(), 2))
+        distiller = Distiller(
+            student=student, teacher=tiny_pose.fill(tiny_pose.teacher(), 2)
+        )
         distiller.compile(optimizer=make_optimizer(1e-2, clip_norm=1.0))
         history = train(
             distiller,
@@ -45,7 +47,7 @@ def main(run_dir, strategy="multi_worker"):
     loss = None
     if chief:  # evaluate on one, outside the strategy
         student = keras.saving.load_model(Path(run_dir) / "best.keras")
-        alone = Distiller(student)
+        alone = Distiller(student=student)
         alone.compile()
         loss = float(alone.evaluate(tiny_pose.Dataset(SAMPLES, BATCH), verbose=0)[0])
     digest = hashlib.sha256(b"".join(w.tobytes() for w in weights)).hexdigest()

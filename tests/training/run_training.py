@@ -8,7 +8,7 @@ import tiny_pose
 from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.training.loop import train
 from distilpose_keras.training.optimizers import make_optimizer
-from distilpose_keras.training.schedules import WarmupCosine
+from distilpose_keras.training.schedules import warmup_cosine
 
 SAMPLES, BATCH = 22, 4
 
@@ -17,9 +17,9 @@ def run(run_dir, *, epochs=4, checkpoint_steps=2, callbacks=()):
     """Train on from whatever is in ``run_dir``; leave the weights in ``final.npz``."""
     student = tiny_pose.fill(tiny_pose.student(), 1)
     teacher = tiny_pose.fill(tiny_pose.teacher(), 2)
-    distiller = Distiller(student, teacher)
+    distiller = Distiller(student=student, teacher=teacher)
     steps = epochs * -(-SAMPLES // BATCH)
-    rate = WarmupCosine(1e-2, steps, warmup_steps=3)
+    rate = warmup_cosine(1e-2, steps, warmup_steps=3)
     distiller.compile(optimizer=make_optimizer(rate, clip_norm=1.0, ema_momentum=0.9))
     history = train(
         distiller,

@@ -16,13 +16,15 @@ from distilpose_keras.training.resume import (
     restore_checkpoint,
     save_checkpoint,
 )
-from distilpose_keras.training.schedules import WarmupCosine
+from distilpose_keras.training.schedules import warmup_cosine
 
 
 def build(seed):
     student = tiny_pose.fill(tiny_pose.student(), seed)
-    distiller = Distiller(student, tiny_pose.fill(tiny_pose.teacher(), 2))
-    rate = WarmupCosine(1e-2, 20, warmup_steps=3)
+    distiller = Distiller(
+        student=student, teacher=tiny_pose.fill(tiny_pose.teacher(), 2)
+    )
+    rate = warmup_cosine(1e-2, 20, warmup_steps=3)
     optimizer = make_optimizer(rate, clip_norm=1.0, ema_momentum=0.9)
     distiller.compile(optimizer=optimizer)
     optimizer.build(distiller.trainable_variables)

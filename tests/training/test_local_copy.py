@@ -32,16 +32,16 @@ class Look(keras.callbacks.Callback):
 def test_a_callback_sees_the_weights_of_each_epoch_and_adds_to_its_logs():
     look = Look()
     with strategy_scope(STRATEGIES[keras.backend.backend()]):
-        distiller = Distiller(tiny_pose.fill(tiny_pose.student(), 1))
+        distiller = Distiller(student=tiny_pose.fill(tiny_pose.student(), 1))
         distiller.compile(optimizer="adam")
-        local = OnLocalCopy(look, distiller.student)
+        local = OnLocalCopy(look, distiller.model)
         batches = tiny_pose.Dataset(samples=8)
         fit = {"epochs": 2, "verbose": 0, "shuffle": False}
         history = distiller.fit(batches, callbacks=[local], **fit).history
-        trained = distiller.student.get_weights()
+        trained = distiller.model.get_weights()
     assert history["val_AP"] == [0.5, 1.5]
     assert look.epochs == 2
-    assert look.copy is not distiller.student
+    assert look.copy is not distiller.model
     assert look.strategy is None
     assert replica_count(look.copy) == 1
     for last, now in zip(look.seen[-1], trained, strict=True):

@@ -17,7 +17,9 @@ TERMS = {"regression", "keypoint_token", "visual_token", "simulated_heatmap", "s
 
 def compiled(**optimizer):
     student = tiny_pose.fill(tiny_pose.student(), 1)
-    distiller = Distiller(student, tiny_pose.fill(tiny_pose.teacher(), 2))
+    distiller = Distiller(
+        student=student, teacher=tiny_pose.fill(tiny_pose.teacher(), 2)
+    )
     distiller.compile(optimizer=make_optimizer(1e-2, **optimizer))
     return distiller
 
@@ -50,7 +52,7 @@ class Figure(keras.callbacks.Callback):
         self.seen = []
 
     def on_epoch_end(self, epoch, logs=None):
-        self.seen.append(np.array(self.model.student.weights[0]))
+        self.seen.append(np.array(self.model.model.weights[0]))
         if self.values[epoch] is not None:
             logs["val_AP"] = self.values[epoch]
 
@@ -114,14 +116,14 @@ def test_averages_are_shown_to_callbacks_and_left_in_the_model(tmp_path):
     look = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: None,
         on_epoch_begin=lambda epoch, logs: trained.append(
-            np.array(distiller.student.weights[0])
+            np.array(distiller.model.weights[0])
         ),
     )
     run(distiller, tmp_path, callbacks=[figure, look])
     average = distiller.optimizer._model_variables_moving_average[0]
     average = keras.ops.convert_to_numpy(average)
     np.testing.assert_array_equal(figure.seen[1], average)
-    np.testing.assert_array_equal(distiller.student.weights[0], average)
+    np.testing.assert_array_equal(distiller.model.weights[0], average)
     # The second epoch began with the trained weights, not with the averages.
     assert np.any(trained[1] != figure.seen[0])
 
@@ -162,7 +164,7 @@ def test_a_data_set_of_another_length_is_refused(tmp_path):
 
 def test_a_trainer_without_an_optimizer_is_refused(tmp_path):
     with pytest.raises(ValueError, match="must be compiled"):
-        run(Distiller(tiny_pose.student()), tmp_path)
+        run(Distiller(student=tiny_pose.student()), tmp_path)
 
 
 class Stop(keras.callbacks.Callback):
@@ -187,3 +189,12 @@ def test_validation_data_is_evaluated_each_epoch(tmp_path):
     validation = tiny_pose.Dataset(samples=5, seed=3)
     history = run(compiled(ema_momentum=0.9), tmp_path, validation_data=validation)
     assert len(history["val_loss"]) == 2
+
+
+def test_a_training_that_is_not_on_a_terminal_prints_one_line_per_epoch(
+    tmp_path, capsys
+):
+    run(compiled(), tmp_path, verbose="auto", callbacks=[Figure([0.25, 0.5])])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
+    assert "val_AP 0.5" in lines[1]

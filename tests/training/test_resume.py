@@ -19,7 +19,7 @@ from distilpose_keras.training.resume import (
 
 
 def trained(steps=2, seed=1):
-    distiller = Distiller(tiny_pose.fill(tiny_pose.student(), seed))
+    distiller = Distiller(student=tiny_pose.fill(tiny_pose.student(), seed))
     distiller.compile(optimizer=make_optimizer(1e-2, ema_momentum=0.5))
     distiller.optimizer.build(distiller.trainable_variables)
     for step in range(steps):
@@ -119,7 +119,7 @@ def test_a_checkpoint_without_its_record_does_not_exist(tmp_path):
 
 def test_a_checkpoint_of_another_model_is_refused_and_changes_nothing(tmp_path):
     save_checkpoint(tmp_path, trained(steps=0), Position(step=1))
-    other = Distiller(tiny_pose.student(keypoints=4))
+    other = Distiller(student=tiny_pose.student(keypoints=4))
     other.compile(optimizer=make_optimizer(1e-2, ema_momentum=0.5))
     other.optimizer.build(other.trainable_variables)
     before = state(other)
@@ -130,7 +130,7 @@ def test_a_checkpoint_of_another_model_is_refused_and_changes_nothing(tmp_path):
 
 def test_a_checkpoint_of_another_optimizer_is_refused(tmp_path):
     save_checkpoint(tmp_path, trained(steps=0), Position(step=1))
-    other = Distiller(tiny_pose.student())
+    other = Distiller(student=tiny_pose.student())
     other.compile(optimizer=make_optimizer(1e-2))
     other.optimizer.build(other.trainable_variables)
     with pytest.raises(ValueError, match="must hold .* variables"):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from distilpose_keras.models.lite import STAGES
+from distilpose_keras.models.backbones.lite import STAGES
 
 
 def published_state(rng):

@@ -15,10 +15,10 @@ import numpy as np
 import tiny_pose
 
 from distilpose_keras.distillation.distiller import Distiller
-from distilpose_keras.training.heatmap_trainer import HeatmapTrainer
 from distilpose_keras.training.optimizers import make_optimizer
 from distilpose_keras.training.replicas import replica_count
 from distilpose_keras.training.strategies import strategy_scope
+from distilpose_keras.training.trainer import PoseTrainer
 
 # Samples, global batch, what is trained, optimizer settings, kind of data set.
 CASES = {
@@ -67,12 +67,12 @@ def train(strategy, samples, batch_size, trained, optimizer, kind):
     """Return per-batch losses, metrics and weights."""
     with strategy_scope(strategy):
         if trained == "teacher":
-            trainer = HeatmapTrainer(tiny_pose.fill(tiny_pose.teacher(), 2))
+            trainer = PoseTrainer(tiny_pose.fill(tiny_pose.teacher(), 2))
         else:
             student = tiny_pose.fill(tiny_pose.student(), 1)
             teacher = tiny_pose.fill(tiny_pose.teacher(), 2)
-            tokens = {"keypoint_token_weight": 0.1, "visual_token_weight": 0.1}
-            trainer = Distiller(student, teacher, **tokens)
+            tokens = {"keypoint_token": 0.1, "visual_token": 0.1}
+            trainer = Distiller(student=student, teacher=teacher, loss_weights=tokens)
         assert replica_count(trainer) == (1 if strategy == "single" else 2)
         trainer.compile(optimizer=make_optimizer(1e-2, **optimizer))
         dataset = tiny_pose.Dataset(samples, batch_size)

@@ -18,19 +18,15 @@ from distilpose_keras.data.dataset import PoseDataset
 from distilpose_keras.data.images import read_image
 from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.evaluation import evaluate
-from distilpose_keras.models.build import build_model
+from distilpose_keras.models.model import build_model
 from distilpose_keras.predictor import PosePredictor
 from distilpose_keras.synthetic import render_dataset
 from distilpose_keras.training.loop import train
 from distilpose_keras.training.optimizers import make_optimizer
 
 SMALL = {
-    "token_layers": 1,
-    "stem_blocks": 1,
-    "stem_width": 8,
-    "stem_block_width": 8,
-    "token_dim": 8,
-    "token_heads": 2,
+    "backbone": {"width": 8, "blocks": 1, "block_width": 8},
+    "transformer": {"layers": 1, "dim": 8, "heads": 2},
     "input_size": (64, 48),
 }
 
@@ -42,7 +38,7 @@ def main(folder):
         load_people(*coco_paths(folder / "data", split)) for split in ("train", "val")
     )
     student = build_model("demo_student", **SMALL)
-    distiller = Distiller(student, build_model("demo_teacher", **SMALL))
+    distiller = Distiller(student=student, teacher=build_model("demo_teacher", **SMALL))
     distiller.compile(optimizer=make_optimizer(1e-3))
     settings = {"batch_size": 4, "input_size": (64, 48), "image_dtype": "uint8"}
     with PoseDataset(train_people, **settings) as batches:

@@ -44,12 +44,14 @@ def selective(proto):
     """Choose int8 where it is fast and accurate: dict of `Operator` to precision.
 
     A convolution of the image and a linear map to the outputs stay float32: their few
-    channels gain nothing.
+    channels gain nothing; so does what decodes.
     """
     links, sizes = Links(proto.graph), map_sizes(proto)
     chosen = {}
     for node, operator in zip(proto.graph.node, operators(proto), strict=True):
         chosen[operator] = FLOAT
+        if operator.decodes or _attributes(node).get("group", 1) != 1:
+            continue  # few products for each channel: nothing to gain
         if operator.kind in ("Conv", "MatMul") and operator.weighted:
             # Channels of (out, channels, h, w) and of (K, channels).
             channels = links.constants[operator.origin].dims[1]
@@ -71,7 +73,7 @@ def _cuts_patches(node, links, sizes):
     window = list(links.constants[node.input[1]].dims[2:])
     size = sizes.get(node.input[0], (0, 0))
     return (
-        attributes.get("strides") == window
+        attributes.get("strides") == window != [1, 1]
         and all(n > 0 and n % step == 0 for n, step in zip(size, window, strict=True))
         and not any(attributes.get("pads", ()))
         and {*attributes.get("dilations", ()), attributes.get("group", 1)} == {1}
@@ -97,6 +99,8 @@ def weighted_layers(proto):
     found = {}
     for node, operator in zip(proto.graph.node, operators(proto), strict=True):
         if not operator.weighted or operator.kind not in ("Conv", "MatMul"):
+            continue
+        if operator.decodes or _attributes(node).get("group", 1) != 1:
             continue
         weights = outputs_first(numpy_helper.to_array(constants[node.input[1]]))
         window = None

@@ -177,16 +177,15 @@ class _Writer:
         height, width = self.sizes[conv.input[0]]
         _, channels, h, w = self.links.constants[conv.input[1]].dims
         grid = (height // h, width // w)
-        last = f"{name}/channels_last"
+        end = conv.output[0]  # several convolutions may read the same maps
+        last, cut, patches, rows = (
+            f"{end}/{part}" for part in ("channels_last", "cut", "patches", "rows")
+        )
         self._node("Transpose", [name], last, perm=(0, 2, 3, 1))
-        self._reshape(last, f"{name}/cut", (grid[0], h, grid[1], w * channels))
-        self._node(
-            "Transpose", [f"{name}/cut"], f"{name}/patches", perm=(0, 1, 3, 2, 4)
-        )
-        self._reshape(
-            f"{name}/patches", f"{name}/rows", (grid[0] * grid[1], h * w * channels)
-        )
-        return f"{name}/rows", grid
+        self._reshape(last, cut, (grid[0], h, grid[1], w * channels))
+        self._node("Transpose", [cut], patches, perm=(0, 1, 3, 2, 4))
+        self._reshape(patches, rows, (grid[0] * grid[1], h * w * channels))
+        return rows, grid
 
     def _reshape(self, name, output, shape):
         """Append a Reshape of all axes but the first."""

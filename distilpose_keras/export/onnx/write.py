@@ -1,6 +1,6 @@
-"""Students as ONNX files."""
+"""Models as ONNX files."""
 
-from distilpose_keras.export.convert import check_student
+from distilpose_keras.export.convert import check_model
 from distilpose_keras.export.quantizers import (
     ONNXQuantizer,
     calibrate,
@@ -13,7 +13,7 @@ PRECISIONS = ("float32", "int8")
 
 
 def export_onnx(model, path, *, precision="float32", calibration=None, progress=False):
-    """Write a student as an ONNX file of any batch size, and its metadata beside it.
+    """Write a model as an ONNX file of any batch size, and its metadata beside it.
 
     The input `image` (batch, H, W, 3) takes RGB 0..255 as float32, the outputs are
     `keypoints` (batch, K, 2) and `scores` (batch, K, 1), whatever the precision. Only
@@ -23,7 +23,7 @@ def export_onnx(model, path, *, precision="float32", calibration=None, progress=
     ``int8`` computes convolutions and linear maps in int8 and the rest in float32.
 
     Args:
-        model: a student `PoseModel`, trained on any backend.
+        model: a `PoseModel`, trained on any backend.
         path: the file to write.
         precision: one of `PRECISIONS`.
         calibration: (N, H, W, 3) uint8 RGB crops, N at least 16, for int8;
@@ -31,12 +31,12 @@ def export_onnx(model, path, *, precision="float32", calibration=None, progress=
         progress: show a progress bar while an int8 precision calibrates.
 
     Raises:
-        ValueError: if the model is not a student, the precision is unknown, or the
+        ValueError: if it is not a `PoseModel`, the precision is unknown, or the
             calibration is missing or unfit.
         ExportError: (a ValueError) if the file does not reproduce the model.
         OSError: if the file cannot be written; nothing is left under its name.
     """
-    check_student(model)
+    check_model(model)
     if precision not in PRECISIONS:
         raise ValueError(
             f"precision must be one of {', '.join(PRECISIONS)}. Received: {precision!r}"

@@ -45,8 +45,8 @@ def selective(content):
     """Choose int8 where it is fast and accurate: dict of `Operator` to precision.
 
     A convolution of the image and a linear map to the outputs stay float32: their few
-    channels gain nothing. A convolution whose output leaves the feature maps is
-    dynamic: its output is not rounded.
+    channels gain nothing; so does what decodes. A convolution whose output leaves
+    the feature maps is dynamic: its output is not rounded.
     """
     model = read_model(content)
     found = operators(content)
@@ -54,6 +54,8 @@ def selective(content):
     neighbours = _neighbours(model, by_name)
     chosen = dict.fromkeys(found, FLOAT)
     for op, operator in zip(model.subgraphs[0].operators, found, strict=True):
+        if operator.decodes:
+            continue
         if operator.kind == "FULLY_CONNECTED":
             outputs = len(constant(model, op.inputs[1]))
             chosen[operator] = DYNAMIC if outputs >= CHANNELS_AT_A_TIME else FLOAT

@@ -1,6 +1,6 @@
-"""Students as TFLite files."""
+"""Models as TFLite files."""
 
-from distilpose_keras.export.convert import check_student, float_tflite
+from distilpose_keras.export.convert import check_model, float_tflite
 from distilpose_keras.export.quantizers import TFLiteQuantizer, calibrate, finish_tflite
 from distilpose_keras.export.reproduce import write_checked
 from distilpose_keras.export.tflite.quantize import float16_weights
@@ -11,7 +11,7 @@ PRECISIONS = ("float32", "float16", "int8", "int8-full")
 def export_tflite(
     model, path, *, precision="float32", calibration=None, progress=False
 ):
-    """Write a student as a TFLite file of batch 1, and its metadata beside it.
+    """Write a model as a TFLite file of batch 1, and its metadata beside it.
 
     The input `image` takes RGB 0..255, the outputs are `keypoints` (1, K, 2) and
     `scores` (1, K, 1). All operators are built in. The file appears under its name
@@ -23,7 +23,7 @@ def export_tflite(
     every operator, the input and the outputs are integer.
 
     Args:
-        model: a student `PoseModel`, trained on any backend.
+        model: a `PoseModel`, trained on any backend.
         path: the file to write.
         precision: one of `PRECISIONS`.
         calibration: (N, H, W, 3) uint8 RGB crops, N at least 16, for the int8
@@ -31,15 +31,20 @@ def export_tflite(
         progress: show a progress bar while an int8 precision calibrates.
 
     Raises:
-        ValueError: if the model is not a student, the precision is unknown, or the
+        ValueError: if it is not a `PoseModel`, the precision is unknown, or the
             calibration is missing or unfit.
         ExportError: (a ValueError) if the file does not reproduce the model.
         OSError: if the file cannot be written; nothing is left under its name.
     """
-    check_student(model)
+    check_model(model)
     if precision not in PRECISIONS:
         raise ValueError(
             f"precision must be one of {', '.join(PRECISIONS)}. Received: {precision!r}"
+        )
+    if precision == "int8-full" and not model.pose_config.integer_only:
+        raise ValueError(
+            f"int8-full is for models that regress keypoints without decoding. "
+            f"Received: {model.name}; int8 keeps the decoding in float32"
         )
     if precision.startswith("int8"):
         quantizer = calibrate(

@@ -10,7 +10,6 @@ import pytest
 from distilpose_keras.export.onnx.write import export_onnx
 from distilpose_keras.formats.metadata import read_metadata
 from distilpose_keras.formats.runtimes import open_runtime
-from distilpose_keras.models.build import build_model
 
 FILES = ["float32.onnx", "int8.onnx"]
 
@@ -85,11 +84,6 @@ def test_a_truncated_file_is_refused(exported, tmp_path):
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match="student.onnx: truncated"):
         read_metadata(path)
-
-
-def test_a_teacher_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="only a student"):
-        export_onnx(build_model("demo_teacher"), tmp_path / "teacher.onnx")
 
 
 def test_an_unknown_precision_is_refused(student, tmp_path):

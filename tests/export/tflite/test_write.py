@@ -14,7 +14,7 @@ from distilpose_keras.export.tflite.write import export_tflite
 from distilpose_keras.formats import tflite_file
 from distilpose_keras.formats.metadata import read_metadata, sidecar_path
 from distilpose_keras.formats.runtimes import open_runtime
-from distilpose_keras.models.build import build_model
+from distilpose_keras.models.model import build_model
 
 FILES = ["float32.tflite", "float16.tflite", "int8.tflite", "int8-full.tflite"]
 
@@ -103,9 +103,14 @@ def test_metadata_is_inside_and_beside(name, exported):
     assert sidecar_path(exported(name)).is_file()
 
 
-def test_a_teacher_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="only a student .* Received: demo_teacher"):
-        export_tflite(build_model("demo_teacher"), tmp_path / "teacher.tflite")
+def test_heatmaps_are_not_decoded_in_integers(tmp_path, crops):
+    with pytest.raises(ValueError, match="int8-full is for models .* demo_teacher"):
+        export_tflite(
+            build_model("demo_teacher"),
+            tmp_path / "teacher.tflite",
+            precision="int8-full",
+            calibration=crops,
+        )
 
 
 def test_an_unknown_precision_is_refused(student, tmp_path):

@@ -1,0 +1,1 @@
+"""Reads a data set whole before anyone trains on it."""

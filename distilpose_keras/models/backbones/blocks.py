@@ -1,0 +1,36 @@
+"""Residual blocks that backbones share (He et al., 2016)."""
+
+from keras import ops
+
+from distilpose_keras.models.layers import conv_bn
+
+
+def bottleneck(x, width, *, name, strides=1):
+    """1x1, 3x3, 1x1 convolutions; 4 * width channels out; stride on the 3x3."""
+    shortcut = x
+    if strides != 1 or x.shape[-1] != 4 * width:
+        shortcut = conv_bn(
+            x,
+            4 * width,
+            1,
+            strides=strides,
+            relu=False,
+            name=f"{name}-downsample-0",
+            norm_name=f"{name}-downsample-1",
+        )
+    x = conv_bn(x, width, 1, name=f"{name}-conv1", norm_name=f"{name}-bn1")
+    x = conv_bn(
+        x, width, 3, strides=strides, name=f"{name}-conv2", norm_name=f"{name}-bn2"
+    )
+    x = conv_bn(
+        x, 4 * width, 1, relu=False, name=f"{name}-conv3", norm_name=f"{name}-bn3"
+    )
+    return ops.relu(x + shortcut)
+
+
+def basic_block(x, *, name):
+    """Two 3x3 convolutions that keep the number of channels."""
+    width = x.shape[-1]
+    y = conv_bn(x, width, 3, name=f"{name}-conv1", norm_name=f"{name}-bn1")
+    y = conv_bn(y, width, 3, relu=False, name=f"{name}-conv2", norm_name=f"{name}-bn2")
+    return ops.relu(x + y)

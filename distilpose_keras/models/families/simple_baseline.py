@@ -1,0 +1,72 @@
+"""SimpleBaselines (Xiao et al., ECCV 2018): a ResNet and deconvolutions to heatmaps.
+
+Table 1 of DistilPose quotes ResNet-50 with 34.0 M parameters, 8.9 GFLOPs and 70.4 AP on
+COCO val, ResNet-101 with 53.0 M, 12.4 and 71.4, ResNet-152 with 68.6 M, 15.7 and 72.0.
+
+    image (B, H, W, 3) -> features (B, H / 32, W / 32, 2048) -> three deconvolutions
+    (B, H / 4, W / 4, 256) -> heatmaps (B, K, H / 4, W / 4)
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from distilpose_keras.codecs.heatmaps import SIGMA, HeatmapCodec
+from distilpose_keras.losses.labels import HeatmapLoss
+from distilpose_keras.models.backbones import HRNet, ResNet, StemNet
+from distilpose_keras.models.config import PoseConfig
+from distilpose_keras.models.figures import Figures
+from distilpose_keras.models.layers import deconvolution, heatmap_layer
+
+
+@dataclass(frozen=True)
+class SimpleBaseline(PoseConfig):
+    """Settings of a SimpleBaselines network.
+
+    Attributes:
+        backbone: what makes the coarse feature map.
+        deconvolutions: how often it is doubled in size.
+        filters: channels of the doubled maps.
+        sigma: of the targets' Gaussians, in heatmap pixels.
+        dark: whether peaks are refined by DARK, else by a quarter pixel.
+    """
+
+    backbone: ResNet | StemNet | HRNet = ResNet()
+    deconvolutions: int = 3
+    filters: int = 256
+    sigma: float = SIGMA
+    dark: bool = False
+
+    def __post_init__(self):
+        """Check that the input fits."""
+        self._check_input_size(self.backbone.divisor, self.backbone.divisor)
+
+    @property
+    def codec(self):
+        """Heatmaps of the size that the deconvolutions reach."""
+        factor = 2**self.deconvolutions
+        height, width = (factor * n // self.backbone.stride for n in self.input_size)
+        return HeatmapCodec((height, width), self.sigma, self.dark)
+
+    def build(self, images):
+        """Return heatmaps."""
+        x = self.backbone(images)
+        for i in range(self.deconvolutions):
+            x = deconvolution(x, self.filters, i)
+        return {"heatmaps": heatmap_layer(x, self.num_keypoints)}
+
+    def label_loss(self, model: Any):
+        """Masked squared error to Gaussians."""
+        return HeatmapLoss(self.codec)
+
+
+MODELS = {
+    SimpleBaseline("simple_baseline_resnet50"): Figures(
+        33_999_697, 5.426, 34.0, 8.9, 70.4
+    ),
+    SimpleBaseline("simple_baseline_resnet101", backbone=ResNet(101)): Figures(
+        52_991_825, 9.063, 53.0, 12.4, 71.4
+    ),
+    SimpleBaseline("simple_baseline_resnet152", backbone=ResNet(152)): Figures(
+        68_635_473, 12.70, 68.6, 15.7, 72.0
+    ),
+}
