@@ -3,13 +3,18 @@
 import itertools
 import os
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from distilpose_keras.data.geometry import PLAIN
 from distilpose_keras.data.transforms import box_to_center_scale, warp
+from distilpose_keras.geometry import PLAIN, CropGeometry
+from distilpose_keras.types import Size
+
+if TYPE_CHECKING:
+    from distilpose_keras.data.people_index import PeopleIndex
 
 
 class CropBatch(NamedTuple):
@@ -28,7 +33,13 @@ class CropBatch(NamedTuple):
     scales: np.ndarray
 
 
-def crop_people(image, centers, scales, input_size, geometry=PLAIN):
+def crop_people(
+    image: np.ndarray,
+    centers: np.ndarray,
+    scales: np.ndarray,
+    input_size: Size,
+    geometry: CropGeometry = PLAIN,
+) -> np.ndarray:
     """Cut people out of an image.
 
     Args:
@@ -48,7 +59,14 @@ def crop_people(image, centers, scales, input_size, geometry=PLAIN):
     return crops
 
 
-def crop_batches(people, *, input_size, batch_size, workers=None, geometry=PLAIN):
+def crop_batches(
+    people: "PeopleIndex",
+    *,
+    input_size: Size,
+    batch_size: int,
+    workers: int | None = None,
+    geometry: CropGeometry = PLAIN,
+) -> Iterator[CropBatch]:
     """Yield the crops of all people, each image decoded once.
 
     Threads decode and crop the next images while the caller works on a batch;

@@ -1,7 +1,14 @@
 """Drawing: poses, confidence and heatmaps on RGB images, with OpenCV alone."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from distilpose_keras.keypoints import KeypointSchema
 
 # RGB: the left side of the person is warm, the right side cold, the middle white.
 LEFT, RIGHT, MIDDLE = (255, 140, 40), (40, 170, 255), (245, 245, 245)
@@ -11,14 +18,14 @@ _SUBPIXEL = 4  # bits: OpenCV draws at a sixteenth of a pixel
 
 
 def draw_poses(
-    image,
-    keypoints,
-    scores,
-    schema,
+    image: np.ndarray,
+    keypoints: ArrayLike,
+    scores: ArrayLike,
+    schema: "KeypointSchema",
     *,
-    threshold=SCORE_THRESHOLD,
-    color_by_score=False,
-):
+    threshold: float = SCORE_THRESHOLD,
+    color_by_score: bool = False,
+) -> np.ndarray:
     """Draw the skeletons of people on a copy of an image.
 
     Args:
@@ -50,7 +57,12 @@ def draw_poses(
     return image
 
 
-def draw_boxes(image, boxes_xywh, *, color=(250, 220, 60)):
+def draw_boxes(
+    image: np.ndarray,
+    boxes_xywh: ArrayLike,
+    *,
+    color: tuple[int, int, int] = (250, 220, 60),
+) -> np.ndarray:
     """Draw person boxes (N, 4) on a copy of an image."""
     image = np.ascontiguousarray(image).copy()
     thickness = max(1, round(max(image.shape[:2]) / 400))
@@ -60,7 +72,7 @@ def draw_boxes(image, boxes_xywh, *, color=(250, 220, 60)):
     return image
 
 
-def side_colors(schema):
+def side_colors(schema: "KeypointSchema") -> np.ndarray:
     """(K, 3) RGB colors by side: left warm, right cold, middle white."""
     colors = np.tile(np.array(MIDDLE, np.uint8), (schema.num_keypoints, 1))
     for left, right in schema.flip_pairs:
@@ -68,7 +80,7 @@ def side_colors(schema):
     return colors
 
 
-def score_colors(scores):
+def score_colors(scores: ArrayLike) -> np.ndarray:
     """RGB colors of confidences: red at 0, yellow at 0.5, green at 1.
 
     Args:
@@ -84,7 +96,9 @@ def score_colors(scores):
     return color.round().astype(np.uint8)
 
 
-def overlay_heatmaps(crop, heatmaps, *, opacity=0.65):
+def overlay_heatmaps(
+    crop: np.ndarray, heatmaps: np.ndarray, *, opacity: float = 0.65
+) -> np.ndarray:
     """Lay heatmaps over the crop they belong to.
 
     Args:
@@ -119,7 +133,7 @@ def overlay_heatmaps(crop, heatmaps, *, opacity=0.65):
     return (heat * share + gray * (1 - share)).round().astype(np.uint8)
 
 
-def add_caption(image, text):
+def add_caption(image: np.ndarray, text: str) -> np.ndarray:
     """Return the image with a line of text above it."""
     height, width = image.shape[:2]
     bar = max(18, round(width / 12)) if width < 400 else 30
@@ -133,7 +147,9 @@ def add_caption(image, text):
     return np.concatenate([strip, image])
 
 
-def side_by_side(images, *, height=None, gap=6):
+def side_by_side(
+    images: Sequence[np.ndarray], *, height: int | None = None, gap: int = 6
+) -> np.ndarray:
     """Join images of any sizes in a row.
 
     Args:

@@ -1,18 +1,24 @@
 """Evaluation: COCO AP of any model file, as a function and as a Keras callback."""
 
 import time
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 from rich.progress import Progress
 
 from distilpose_keras.crops import crop_batches
-from distilpose_keras.data.geometry import PIXEL_STD
 from distilpose_keras.data.transforms import box_to_center_scale
+from distilpose_keras.geometry import PIXEL_STD
 from distilpose_keras.keypoint_names import match_names
 from distilpose_keras.oks import NMS_THRESHOLD, oks_nms, select_poses
 from distilpose_keras.predictor import PosePredictor
 from distilpose_keras.scoring import FIGURES, read_ground_truth, rescore, score_coco
+from distilpose_keras.types import FilePath
+
+if TYPE_CHECKING:
+    from distilpose_keras.data.people_index import PeopleIndex
+    from distilpose_keras.models.model import PoseModel
 
 __all__ = [
     "FIGURES",
@@ -26,16 +32,16 @@ __all__ = [
 
 
 def evaluate(
-    predictor,
-    people,
+    predictor: "PosePredictor | PoseModel | FilePath",
+    people: "PeopleIndex",
     *,
-    boxes=None,
-    flip=False,
-    batch_size=32,
-    limit=None,
-    nms=NMS_THRESHOLD,
-    progress=False,
-):
+    boxes: "PeopleIndex | None" = None,
+    flip: bool = False,
+    batch_size: int = 32,
+    limit: int | None = None,
+    nms: float = NMS_THRESHOLD,
+    progress: bool = False,
+) -> dict[str, Any]:
     """Score a model by COCO's keypoint evaluation.
 
     Boxes -> crops -> keypoints -> person scores (the model's rule) -> OKS-NMS -> AP.
@@ -111,7 +117,14 @@ def _select(people, boxes, limit):
     return truth, boxes, images
 
 
-def predict_people(predictor, people, *, flip=False, batch_size=32, progress=False):
+def predict_people(
+    predictor: PosePredictor,
+    people: "PeopleIndex",
+    *,
+    flip: bool = False,
+    batch_size: int = 32,
+    progress: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
     """Find the keypoints of all people of an index.
 
     Args:
@@ -196,7 +209,15 @@ class PoseEvaluation(keras.callbacks.Callback):
         results: list of dicts, `epoch` (from 1) and what `evaluate` returned.
     """
 
-    def __init__(self, people, *, every=1, flip=False, batch_size=32, limit=None):
+    def __init__(
+        self,
+        people: "PeopleIndex",
+        *,
+        every: int = 1,
+        flip: bool = False,
+        batch_size: int = 32,
+        limit: int | None = None,
+    ) -> None:
         """Say what to evaluate on, and how often.
 
         Args:
@@ -210,16 +231,16 @@ class PoseEvaluation(keras.callbacks.Callback):
         if every < 1:
             raise ValueError(f"every must be at least 1. Received: {every}")
         self.every = every
-        self.results = []
+        self.results: list[dict[str, Any]] = []
         self._people = people
         self._settings = {"flip": flip, "batch_size": batch_size, "limit": limit}
         self._predictor = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Forget the model of an earlier `fit`."""
         self._predictor = None
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Evaluate the model that is being trained."""
         last = epoch + 1 == self.params.get("epochs")
         if (epoch + 1) % self.every and not last:

@@ -6,18 +6,22 @@ import shutil
 import signal
 import tempfile
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from distilpose_keras.types import FilePath
 
 PARTIAL = ".partial-"
 
 
-def partial_prefix(path):
+def partial_prefix(path: FilePath) -> str:
     """Return how the temporary names of a file or folder begin: hidden, and ours."""
     return f".{Path(path).stem}{PARTIAL}"
 
 
-def remove_partial(folder):
+def remove_partial(folder: FilePath) -> None:
     """Remove what a process that was killed had begun to write, in subfolders too.
 
     Args:
@@ -31,7 +35,7 @@ def remove_partial(folder):
 
 
 @contextmanager
-def atomic_path(path):
+def atomic_path(path: FilePath) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that replaces it on success.
 
     The temporary name keeps the suffix, which some writers insist on. On an error
@@ -62,7 +66,7 @@ def atomic_path(path):
 
 
 @contextmanager
-def undisturbed():
+def undisturbed() -> Iterator[None]:
     """Hold SIGINT and SIGTERM back while results are saved; they take effect after."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals reach the main thread alone
@@ -81,7 +85,7 @@ def undisturbed():
             signal.raise_signal(number)
 
 
-def write_json(path, data):
+def write_json(path: FilePath, data: Any) -> None:
     """Write ``data`` as indented JSON, atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(data, indent=2) + "\n")

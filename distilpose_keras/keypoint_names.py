@@ -1,6 +1,7 @@
 """What keypoint names say: the side of the body, and the joint in any spelling."""
 
 import re
+from collections.abc import Sequence
 
 # (left, right) as annotation tools and their users write them.
 _SIDE_WORDS = (
@@ -63,7 +64,9 @@ def _readings(name):
             yield (_SIDE[word[-1]],), (*rest[0], word[:-1], *rest[1]), False
 
 
-def pair_sides(names):
+def pair_sides(
+    names: Sequence[str],
+) -> tuple[tuple[tuple[int, int], ...], tuple[str, ...]]:
     """Find the names that a mirror exchanges.
 
     Words, letters, prefixes, suffixes and camel case are understood: `left_eye`,
@@ -100,7 +103,7 @@ def pair_sides(names):
     return tuple(sorted(pairs)), unpaired
 
 
-def canonical_name(name):
+def canonical_name(name: str) -> str:
     """Spell a name one way: `Left Eye`, `eyeLeft` and `L_eye` are all `left_eye`."""
     for sides, stem, sure in _readings(name):
         if sure:
@@ -108,7 +111,7 @@ def canonical_name(name):
     return "_".join(_words(name))
 
 
-def match_names(wanted, found):
+def match_names(wanted: Sequence[str], found: Sequence[str]) -> list[int]:
     """Say where each wanted keypoint stands among those of a file or a model.
 
     Args:

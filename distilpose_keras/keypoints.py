@@ -1,10 +1,14 @@
 """Keypoint schemas: what the K keypoints of a model are."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from distilpose_keras.keypoint_names import canonical_name, pair_sides
+from distilpose_keras.skeletons import skeleton_lines
+from distilpose_keras.types import Json
 
 UNKNOWN_SIGMA = 0.05  # OKS deviation of a keypoint that COCO does not know
 _LOWER_BODY = ("hip", "knee", "ankle", "foot", "toe", "heel", "leg")
@@ -47,12 +51,12 @@ class KeypointSchema:
             raise ValueError(f"keypoint indices must be in [0, {k}). Received: {bad}")
 
     @property
-    def num_keypoints(self):
+    def num_keypoints(self) -> int:
         """K, the number of keypoints."""
         return len(self.names)
 
     @property
-    def flip_permutation(self):
+    def flip_permutation(self) -> np.ndarray:
         """(K,) int array: ``keypoints[flip_permutation]`` exchanges left and right.
 
         Raises:
@@ -64,7 +68,7 @@ class KeypointSchema:
             permutation[left], permutation[right] = right, left
         return permutation
 
-    def check_mirror(self):
+    def check_mirror(self) -> None:
         """Raise a ValueError if a mirror would mix left and right."""
         if self.unpaired:
             raise ValueError(
@@ -74,12 +78,17 @@ class KeypointSchema:
             )
 
     @property
-    def lower_body(self):
+    def lower_body(self) -> tuple[int, ...]:
         """Indices of the keypoints that are not upper body."""
         return tuple(i for i in range(len(self.names)) if i not in self.upper_body)
 
     @classmethod
-    def from_coco_category(cls, category, sigmas=None, flip_pairs=None):
+    def from_coco_category(
+        cls,
+        category: Mapping[str, Any],
+        sigmas: Iterable[float] | None = None,
+        flip_pairs: Iterable[tuple[str | int, str | int]] | None = None,
+    ) -> "KeypointSchema":
         """Build a schema from a COCO ``categories`` entry.
 
         Left and right are paired by name, in the usual spellings (see `pair_sides`).
@@ -124,7 +133,9 @@ class KeypointSchema:
         )
         return schema if flip_pairs is None else schema.with_flip_pairs(flip_pairs)
 
-    def with_flip_pairs(self, pairs):
+    def with_flip_pairs(
+        self, pairs: Iterable[tuple[str | int, str | int]]
+    ) -> "KeypointSchema":
         """Return the same schema with these pairs; its word counts, not the names'.
 
         Args:
@@ -156,11 +167,11 @@ class KeypointSchema:
             f"Received: {keypoint!r}"
         )
 
-    def with_sigmas(self, sigmas):
+    def with_sigmas(self, sigmas: Iterable[float]) -> "KeypointSchema":
         """Return the same schema with other OKS sigmas."""
         return replace(self, sigmas=tuple(float(s) for s in sigmas))
 
-    def to_dict(self):
+    def to_dict(self) -> Json:
         """Return a JSON-ready dict that `from_dict` reads back."""
         return {
             "names": list(self.names),
@@ -172,7 +183,7 @@ class KeypointSchema:
         }
 
     @classmethod
-    def from_dict(cls, data):
+    def from_dict(cls, data: Json) -> "KeypointSchema":
         """Read the dict written by `to_dict`."""
         return cls(
             names=tuple(data["names"]),
@@ -182,52 +193,6 @@ class KeypointSchema:
             upper_body=tuple(int(i) for i in data["upper_body"]),
             unpaired=tuple(data.get("unpaired", ())),
         )
-
-
-def skeleton_lines(skeleton, names):
-    """Read the lines of a drawing, as different programs write them.
-
-    COCO's are 1-based pairs. A 0 among them says that they start from 0; names stand
-    for themselves; numbers in a row are pairs.
-
-    Args:
-        skeleton: of a ``categories`` entry; may be None.
-        names: K keypoint names.
-
-    Returns:
-        0-based index pairs, and how many lines cannot be drawn.
-    """
-    lines = skeleton if isinstance(skeleton, (list, tuple)) else ()
-    if lines and not any(isinstance(line, (list, tuple)) for line in lines):
-        lines = [lines[n : n + 2] for n in range(0, len(lines), 2)]
-    ends = [_line_ends(line, names) for line in lines]
-    numbers = [n for line in ends if line for n in line if isinstance(n, int)]
-    first = 0 if 0 in numbers and max(numbers) < len(names) else 1
-    drawn = []
-    for line in filter(None, ends):
-        a, b = (names.index(n) if isinstance(n, str) else n - first for n in line)
-        if a != b and 0 <= min(a, b) and max(a, b) < len(names):
-            drawn.append((a, b))
-    return tuple(drawn), len(ends) - len(drawn)
-
-
-def _line_ends(line, names):
-    """Two names or numbers; None if the line has no such ends."""
-    if not isinstance(line, (list, tuple)) or len(line) != 2:
-        return None
-    ends = []
-    for end in line:
-        if end in names:
-            ends.append(end)
-            continue
-        try:
-            number = float(end)
-        except (TypeError, ValueError):
-            return None
-        if not number.is_integer():
-            return None
-        ends.append(int(number))
-    return ends
 
 
 def _places_in_coco(names):

@@ -1,11 +1,14 @@
 """Object keypoint similarity (OKS) and the suppression of poses found twice."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 NMS_THRESHOLD = 0.9  # two poses of one image with a larger OKS are the same person
 
 
-def keypoint_similarity(points, others, areas, sigmas):
+def keypoint_similarity(
+    points: ArrayLike, others: ArrayLike, areas: ArrayLike, sigmas: ArrayLike
+) -> np.ndarray:
     """Similarity of keypoints to others as COCO's evaluation defines it, one by one.
 
     Its mean over the keypoints is the object keypoint similarity (OKS) of two poses.
@@ -28,7 +31,14 @@ def keypoint_similarity(points, others, areas, sigmas):
     return np.exp(exponent, out=exponent)
 
 
-def oks_nms(keypoints, areas, scores, sigmas, *, threshold=NMS_THRESHOLD):
+def oks_nms(
+    keypoints: ArrayLike,
+    areas: ArrayLike,
+    scores: np.ndarray,
+    sigmas: ArrayLike,
+    *,
+    threshold: float = NMS_THRESHOLD,
+) -> np.ndarray:
     """Suppress poses that resemble a better one of the same image.
 
     Args:
@@ -49,8 +59,14 @@ def oks_nms(keypoints, areas, scores, sigmas, *, threshold=NMS_THRESHOLD):
 
 
 def select_poses(
-    image_ids, keypoints, areas, scores, sigmas, *, threshold=NMS_THRESHOLD
-):
+    image_ids: ArrayLike,
+    keypoints: ArrayLike,
+    areas: ArrayLike,
+    scores: ArrayLike,
+    sigmas: ArrayLike,
+    *,
+    threshold: float = NMS_THRESHOLD,
+) -> np.ndarray:
     """Apply `oks_nms` within each image.
 
     Args:

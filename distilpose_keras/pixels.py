@@ -1,7 +1,11 @@
 """From RGB values to what the backbones were trained on."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from keras import ops
+
+from distilpose_keras.types import Tensor
 
 # ImageNet statistics of RGB in [0, 1], as the published backbones were trained with.
 IMAGE_MEAN = (0.485, 0.456, 0.406)
@@ -35,7 +39,13 @@ def renormalize_images(images, source, target):
     return images * scale + shift
 
 
-def normalize_images(images, mean=IMAGE_MEAN, std=IMAGE_STD, *, bgr=False):
+def normalize_images(
+    images: Tensor,
+    mean: Sequence[float] = IMAGE_MEAN,
+    std: Sequence[float] = IMAGE_STD,
+    *,
+    bgr: bool = False,
+) -> Tensor:
     """Normalise RGB values in 0..255 (uint8 or float) as the backbones expect.
 
     Args:

@@ -1,14 +1,23 @@
 """PosePredictor: keypoints in pixels from an image and person boxes."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from distilpose_keras.codecs.codec import Codec
 from distilpose_keras.codecs.heatmaps import with_dark
 from distilpose_keras.crops import crop_people
 from distilpose_keras.data.transforms import box_to_center_scale
 from distilpose_keras.formats.runtimes import open_runtime
+from distilpose_keras.geometry import CropGeometry
+from distilpose_keras.keypoints import KeypointSchema
 from distilpose_keras.person_scores import DEFAULT_PERSON_SCORE, PERSON_SCORES
+from distilpose_keras.types import FilePath, Json, Size
+
+if TYPE_CHECKING:
+    from distilpose_keras.models.model import PoseModel
 
 
 @dataclass(frozen=True)
@@ -23,7 +32,7 @@ class PoseResult:
     keypoints: np.ndarray
     scores: np.ndarray
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Return the number of people, N."""
         return len(self.keypoints)
 
@@ -48,7 +57,14 @@ class PosePredictor:
             scores (N,), as the model's method defines them.
     """
 
-    def __init__(self, model, *, batch_size=32, num_threads=None, dark=None):
+    def __init__(
+        self,
+        model: "PoseModel | FilePath",
+        *,
+        batch_size: int = 32,
+        num_threads: int | None = None,
+        dark: bool | None = None,
+    ) -> None:
         """Open a model.
 
         Args:
@@ -65,18 +81,20 @@ class PosePredictor:
         """
         self._runtime = open_runtime(model, num_threads=num_threads)
         self.batch_size = batch_size
-        self.input_size = self._runtime.input_size
-        self.geometry = self._runtime.geometry
-        self.schema = self._runtime.schema
-        self.metadata = self._runtime.metadata
-        self.runtime = self._runtime.name
+        self.input_size: Size = self._runtime.input_size
+        self.geometry: CropGeometry = self._runtime.geometry
+        self.schema: KeypointSchema = self._runtime.schema
+        self.metadata: Json = self._runtime.metadata
+        self.runtime: str = self._runtime.name
         # A student trained without a teacher has a score head that nobody taught.
         self._has_confidence = self.metadata.get("confidence", True)
-        self.codec = with_dark(self._runtime.codec, dark)
+        self.codec: Codec = with_dark(self._runtime.codec, dark)
         rule = self.metadata.get("person_score", DEFAULT_PERSON_SCORE)
         self.person_scores = PERSON_SCORES[rule]
 
-    def predict(self, image, boxes_xywh, *, flip=False):
+    def predict(
+        self, image: ArrayLike, boxes_xywh: ArrayLike, *, flip: bool = False
+    ) -> PoseResult:
         """Find the keypoints of the people in an image.
 
         Args:
@@ -112,7 +130,14 @@ class PosePredictor:
             )
         return PoseResult(keypoints, scores)
 
-    def predict_people(self, crops, centers, scales, *, flip=False):
+    def predict_people(
+        self,
+        crops: np.ndarray,
+        centers: np.ndarray,
+        scales: np.ndarray,
+        *,
+        flip: bool = False,
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Find keypoints in crops and map them to their images.
 
         Args:
@@ -127,7 +152,9 @@ class PosePredictor:
         keypoints, scores = self.predict_crops(crops, flip=flip)
         return self.geometry.to_image(keypoints, centers, scales), scores
 
-    def predict_crops(self, crops, *, flip=False):
+    def predict_crops(
+        self, crops: np.ndarray, *, flip: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Find keypoints in crops.
 
         Args:
@@ -145,7 +172,9 @@ class PosePredictor:
         keypoints, scores = self.codec.decode(self.predict_outputs(crops, flip=flip))
         return keypoints, scores if self._has_confidence else np.ones_like(scores)
 
-    def predict_outputs(self, crops, *, flip=False):
+    def predict_outputs(
+        self, crops: np.ndarray, *, flip: bool = False
+    ) -> dict[str, np.ndarray]:
         """Return what `codec` decodes, such as heatmaps.
 
         Args:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from distilpose_keras.data.geometry import PIXEL_STD
 from distilpose_keras.data.transforms import box_to_center_scale
 from distilpose_keras.evaluation import predict_people
+from distilpose_keras.geometry import PIXEL_STD
 from distilpose_keras.oks import NMS_THRESHOLD, select_poses
 
 

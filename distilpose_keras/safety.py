@@ -5,6 +5,8 @@ import json
 import zipfile
 from pathlib import Path
 
+from distilpose_keras.types import FilePath
+
 # A zip member of zeros is a thousandth of what it unpacks to. Weights do not shrink
 # to a fiftieth, and what a small archive may unpack to fits into any memory.
 LARGEST_RATIO = 50
@@ -17,7 +19,7 @@ KERAS_CONFIG = {
 LARGEST_NUMBER = 4096  # of layers, channels or pixels; the largest model has 2,048
 
 
-def check_zip(path):
+def check_zip(path: FilePath) -> None:
     """Refuse an archive that would fill the memory, or write outside of its folder.
 
     Only the archive's directory is read.

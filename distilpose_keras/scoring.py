@@ -1,12 +1,19 @@
 """Scoring: poses in COCO's result format and their AP."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from distilpose_keras.data.truth import truth_document
 from distilpose_keras.person_scores import rescore
 from distilpose_keras.scorers import coco_figures, paused_collector
+from distilpose_keras.types import Json
+
+if TYPE_CHECKING:
+    from distilpose_keras.data.people_index import PeopleIndex
 
 MAX_POSES = 20  # of an image, the best: what COCO's keypoint evaluation reads
 
@@ -28,7 +35,7 @@ class GroundTruth:
 
 
 @paused_collector()
-def read_ground_truth(people):
+def read_ground_truth(people: "PeopleIndex") -> tuple[GroundTruth, bool]:
     """Read the annotations behind a `PeopleIndex` for `score_coco`.
 
     All people of the file count, also those that the index left out for their boxes,
@@ -47,7 +54,15 @@ def read_ground_truth(people):
 
 
 @paused_collector()
-def score_coco(ground_truth, image_ids, keypoints, scores, sigmas, *, images=None):
+def score_coco(
+    ground_truth: GroundTruth,
+    image_ids: ArrayLike,
+    keypoints: ArrayLike,
+    scores: ArrayLike,
+    sigmas: ArrayLike,
+    *,
+    images: ArrayLike | None = None,
+) -> dict[str, float]:
     """Score poses against ground truth as COCO does.
 
     Args:
@@ -132,8 +147,13 @@ def _dataset(people, numbers):
 
 
 def pose_results(
-    keypoints, keypoint_scores, boxes_xywh, box_scores, *, person_scores=rescore
-):
+    keypoints: np.ndarray,
+    keypoint_scores: np.ndarray,
+    boxes_xywh: np.ndarray,
+    box_scores: np.ndarray,
+    *,
+    person_scores: Callable = rescore,
+) -> list[Json]:
     """Describe poses in COCO's result format.
 
     Args:

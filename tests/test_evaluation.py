@@ -13,13 +13,13 @@ from distilpose_keras import predictor as predictor_module
 from distilpose_keras.codecs.coordinates import CoordinateCodec
 from distilpose_keras.codecs.heatmaps import HeatmapCodec
 from distilpose_keras.data.coco import coco_paths, load_detections, load_people
-from distilpose_keras.data.geometry import PLAIN
 from distilpose_keras.data.transforms import (
     box_to_center_scale,
     transform_points,
 )
 from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.evaluation import FIGURES, PoseEvaluation, evaluate
+from distilpose_keras.geometry import PLAIN
 from distilpose_keras.keypoints import COCO_17, KeypointSchema
 from distilpose_keras.models.model import build_model
 from distilpose_keras.predictor import PosePredictor
@@ -134,6 +134,19 @@ def test_perfect_keypoints_score_one(people, oracle, flip):
     assert figures["AP"] == figures["AR"] == pytest.approx(1)
     assert figures["instances"] == 10
     assert predictor._runtime.sizes == [4, 4, 2] if not flip else [4, 4, 4, 4, 2, 2]
+
+
+def test_persons_are_scored_by_the_rule_of_the_model(people, oracle, monkeypatch):
+    monkeypatch.setattr(Oracle, "metadata", {"person_score": "sum"})
+    seen = {}
+
+    def select(image_ids, keypoints, areas, person_scores, *args, **kwargs):
+        seen["scores"] = person_scores
+        return np.arange(len(image_ids))
+
+    monkeypatch.setattr(evaluation, "select_poses", select)
+    evaluate(oracle(), people)
+    np.testing.assert_allclose(seen["scores"], 1 + 0.8 + 0.8, rtol=1e-6)
 
 
 def test_perfect_heatmaps_score_nearly_one(people, oracle):

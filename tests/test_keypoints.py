@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from distilpose_keras.keypoints import COCO_17, KeypointSchema, skeleton_lines
+from distilpose_keras.keypoints import COCO_17, KeypointSchema
 
 
 def test_coco_flip_pairs_exchange_left_and_right_names():
@@ -119,27 +119,6 @@ def test_coco_s_sigmas_follow_the_names(seed):
         for a, b in COCO_17.skeleton
         if a in chosen and b in chosen
     }
-
-
-@pytest.mark.parametrize(
-    ("skeleton", "lines", "dropped"),
-    [
-        ([[1, 2], [2, 3]], ((0, 1), (1, 2)), 0),
-        ([[0, 1], [1, 2]], ((0, 1), (1, 2)), 0),  # from 0
-        ([[0, 1], [2, 3]], ((1, 2),), 1),  # both: COCO's way, without the 0
-        ([1, 2, 2, 3], ((0, 1), (1, 2)), 0),  # flat
-        ([["a", "b"], ["2", "3"], [2.0, 3]], ((0, 1), (1, 2), (1, 2)), 0),
-        ([["a", "z"], [1], None, [1, 2, 3], [2, 2], [9, 1], [[], 1]], (), 7),
-        (None, (), 0),
-        ("none", (), 0),
-        ([], (), 0),
-        ([1, 2, 3], ((0, 1),), 1),
-        ([[1.5, 2], [float("nan"), 1], [1e300, 1]], (), 3),
-    ],
-)
-def test_skeletons_are_read_as_programs_write_them(skeleton, lines, dropped):
-    assert skeleton_lines(skeleton, ("a", "b", "c")) == (lines, dropped)
-    assert schema_of(["a", "b", "c"], skeleton=skeleton).skeleton == lines
 
 
 @pytest.mark.parametrize("names", [None, [], "nose,left_eye", {"nose": 1}, 3])

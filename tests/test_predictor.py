@@ -6,8 +6,8 @@ import pytest
 from distilpose_keras import predictor as predictor_module
 from distilpose_keras.codecs.coordinates import CoordinateCodec
 from distilpose_keras.codecs.heatmaps import HeatmapCodec
-from distilpose_keras.data.geometry import ALIGNED, PLAIN
 from distilpose_keras.data.transforms import warp
+from distilpose_keras.geometry import ALIGNED, PLAIN
 from distilpose_keras.keypoints import COCO_17
 from distilpose_keras.predictor import PosePredictor
 

@@ -7,8 +7,8 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from distilpose_keras.data.geometry import PLAIN
 from distilpose_keras.evaluation import evaluate
+from distilpose_keras.geometry import PLAIN
 from distilpose_keras.person_scores import rescore
 from distilpose_keras.results import coco_results
 

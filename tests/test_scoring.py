@@ -84,11 +84,6 @@ def direct_figures(path, *poses, images=None):
     return pytest.approx(dict(zip(FIGURES, figures, strict=True)), abs=DIGITS)
 
 
-def test_person_score_is_box_score_times_mean_of_confident_keypoints():
-    scores = np.array([[0.9, 0.3, 0.1], [0.2, 0.1, 0.0]])
-    np.testing.assert_allclose(rescore(scores, [0.5, 1.0]), [0.5 * 0.6, 0.0])
-
-
 def test_figures_are_the_published_ones(parity, coco_tiny):
     reference = parity("coco_eval")
     people = load_people(

@@ -17,8 +17,8 @@ from rich.progress import Progress
 import distilpose_keras
 from distilpose_keras.data.coco import coco_paths, load_people
 from distilpose_keras.data.dataset import PoseDataset
-from distilpose_keras.data.geometry import PLAIN
 from distilpose_keras.data.transforms import box_to_center_scale
+from distilpose_keras.geometry import PLAIN
 from distilpose_keras.keypoints import COCO_17
 
 PEOPLE_PER_PASS = 1000  # smaller data sets are repeated, as links to their pictures

@@ -2,8 +2,10 @@
 
 import itertools
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.progress import Progress
 
@@ -17,6 +19,10 @@ from distilpose_keras.checking.problems import Example, Problem
 from distilpose_keras.checking.split import read_split
 from distilpose_keras.checking.statistics import split_statistics
 from distilpose_keras.data.coco import coco_paths
+from distilpose_keras.types import FilePath, Json
+
+if TYPE_CHECKING:
+    from distilpose_keras.predictor import PosePredictor
 
 SPLITS = ("train", "val")
 
@@ -44,11 +50,11 @@ class DatasetCheck:
     seconds: float = 0.0
 
     @property
-    def serious(self):
+    def serious(self) -> bool:
         """Whether training or scoring would stop or be wrong."""
         return any(problem.serious for problem in self.problems)
 
-    def line(self):
+    def line(self) -> str:
         """Say it all in one line."""
         counts = [
             f"{figures['people']} people in {figures['pictures']} {split} pictures"
@@ -59,7 +65,7 @@ class DatasetCheck:
             "; ".join(problems) or "no problem found"
         )
 
-    def to_dict(self):
+    def to_dict(self) -> Json:
         """Return a JSON-ready dict."""
         return {
             "folder": str(self.folder),
@@ -73,16 +79,16 @@ class DatasetCheck:
 
 
 def check_dataset(
-    data_dir,
+    data_dir: FilePath,
     *,
-    splits=None,
-    pictures=True,
-    category=None,
-    flip_pairs=None,
-    predictor=None,
-    workers=None,
-    progress=False,
-):
+    splits: Sequence[str] | None = None,
+    pictures: bool = True,
+    category: str | int | None = None,
+    flip_pairs: Iterable[tuple[str | int, str | int]] | None = None,
+    predictor: "PosePredictor | None" = None,
+    workers: int | None = None,
+    progress: bool = False,
+) -> DatasetCheck:
     """Read a data set whole and say what is wrong with it.
 
     Annotations: files that cannot be followed, ids given twice, keypoints outside their

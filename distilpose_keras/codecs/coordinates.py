@@ -7,10 +7,12 @@ crop.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from distilpose_keras.codecs.codec import Codec, Outputs
-from distilpose_keras.data.geometry import PLAIN
+from distilpose_keras.geometry import PLAIN, CropGeometry
 from distilpose_keras.keypoints import KeypointSchema
+from distilpose_keras.types import Size
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,12 @@ class CoordinateCodec(Codec):
         return {name: (outputs[name] + other[name]) / 2 for name in self.outputs}
 
 
-def encode_coordinates(keypoints_px, visibility, input_size, geometry=PLAIN):
+def encode_coordinates(
+    keypoints_px: ArrayLike,
+    visibility: ArrayLike,
+    input_size: Size,
+    geometry: CropGeometry = PLAIN,
+) -> tuple[np.ndarray, np.ndarray]:
     """Return normalised keypoints and their weights.
 
     Args:
@@ -72,7 +79,7 @@ def encode_coordinates(keypoints_px, visibility, input_size, geometry=PLAIN):
     return keypoints.astype(np.float32), weights.astype(np.float32)
 
 
-def flip_keypoints(keypoints, schema):
+def flip_keypoints(keypoints: ArrayLike, schema: KeypointSchema) -> np.ndarray:
     """Mirror (..., K, 2) normalised keypoints and exchange left and right."""
     mirrored = np.asarray(keypoints)[..., schema.flip_permutation, :].copy()
     mirrored[..., 0] = 1 - mirrored[..., 0]

@@ -11,7 +11,9 @@ LOG_FLOOR = 1e-10  # values below it count as this in the logarithm
 KERNEL = 11  # pixels of the Gaussian that smooths
 
 
-def dark_offsets(maps, rows, columns, kernel=KERNEL):
+def dark_offsets(
+    maps: np.ndarray, rows: np.ndarray, columns: np.ndarray, kernel: int = KERNEL
+) -> np.ndarray:
     """Return (M, 2) Newton steps on the log of the smoothed maps; 0 near the border."""
     height, width = maps.shape[1:]
     inner = (columns > 1) & (columns < width - 2) & (rows > 1) & (rows < height - 2)
@@ -56,7 +58,7 @@ def _blur_gain(maps, kernel):
     return np.divide(before, after, out=np.ones_like(before), where=after != 0)
 
 
-def blur_matrix(length, kernel=KERNEL):
+def blur_matrix(length: int, kernel: int = KERNEL) -> np.ndarray:
     """Return the (length, length) matrix of a 1D blur with zeros beyond the ends."""
     weights = cv2.getGaussianKernel(kernel, 0)[:, 0].astype(np.float32)
     reach = kernel // 2

@@ -8,11 +8,12 @@ import numpy as np
 from keras import ops
 
 from distilpose_keras.codecs.dark import LOG_FLOOR, blur_matrix
+from distilpose_keras.types import Tensor
 
 REACH = 2  # pixels of the smoothed map that are read to each side of the peak
 
 
-def graph_dark_offsets(heatmaps, rows, columns):
+def graph_dark_offsets(heatmaps: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Return Newton steps on the log of the smoothed maps; 0 near the border.
 
     Args:

@@ -9,18 +9,21 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from distilpose_keras.codecs.codec import Codec, Outputs
 from distilpose_keras.codecs.dark import dark_offsets
 from distilpose_keras.codecs.dark_graph import graph_dark_offsets
+from distilpose_keras.codecs.gaussians import (
+    SIGMA,
+    encode_heatmaps,
+    graph_encode_heatmaps,
+)
 from distilpose_keras.codecs.peaks import graph_argmax
 from distilpose_keras.keypoints import KeypointSchema
+from distilpose_keras.types import Tensor
 
-# A Gaussian of a target ends at this many standard deviations to each side.
-BOX_SIGMAS = 3.0
-# Heatmap pixels: a centre that is a tie up to float32 rounding is rounded up.
-TIE_TOLERANCE = 1e-4
-SIGMA = 2.0  # heatmap pixels, for maps of 64x48 (Xiao et al., 2018)
+MISSING = -1.0  # mmpose: x and y, in heatmap pixels, where a map has no positive value
 
 
 @keras.saving.register_keras_serializable("distilpose_keras")
@@ -33,11 +36,14 @@ class HeatmapCodec(Codec):
         sigma: standard deviation of the targets' Gaussians, in heatmap pixels.
         dark: refine peaks by DARK, else move them a quarter pixel towards the higher
             neighbour, the published default.
+        missing: x and y, in heatmap pixels, of a keypoint whose map has no positive
+            value: 0 in code that goes back to HRNet's.
     """
 
     heatmap_size: tuple[int, int]
     sigma: float = SIGMA
     dark: bool = False
+    missing: float = MISSING
 
     outputs = ("heatmaps",)
 
@@ -45,21 +51,27 @@ class HeatmapCodec(Codec):
         """Take sizes as JSON has them, too."""
         object.__setattr__(self, "heatmap_size", tuple(self.heatmap_size))
 
-    def encode(self, keypoints, weights):
+    def encode(
+        self, keypoints: ArrayLike, weights: ArrayLike
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return `encode_heatmaps` of normalised keypoints, in NumPy."""
         return encode_heatmaps(keypoints, weights, self.heatmap_size, self.sigma)
 
-    def graph_encode(self, keypoints, weights):
+    def graph_encode(self, keypoints: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Return `graph_encode_heatmaps` of normalised keypoints, as tensors."""
         return graph_encode_heatmaps(keypoints, weights, self.heatmap_size, self.sigma)
 
     def decode(self, outputs: Outputs) -> tuple[np.ndarray, np.ndarray]:
         """Return keypoints (N, K, 2) and the maxima (N, K)."""
-        return decode_heatmaps(outputs["heatmaps"], dark=self.dark)
+        return decode_heatmaps(
+            outputs["heatmaps"], dark=self.dark, missing=self.missing
+        )
 
     def graph_decode(self, outputs: Outputs) -> Outputs:
         """Return the tensors `keypoints` (B, K, 2) and `scores` (B, K, 1)."""
-        keypoints, scores = graph_decode_heatmaps(outputs["heatmaps"], dark=self.dark)
+        keypoints, scores = graph_decode_heatmaps(
+            outputs["heatmaps"], dark=self.dark, missing=self.missing
+        )
         return {"keypoints": keypoints, "scores": scores}
 
     def average_mirrored(
@@ -69,7 +81,7 @@ class HeatmapCodec(Codec):
         other = flip_heatmaps(mirrored["heatmaps"], schema)
         return {"heatmaps": (outputs["heatmaps"] + other) / 2}
 
-    def heatmaps(self, outputs: Outputs):
+    def heatmaps(self, outputs: Outputs) -> Tensor:
         """Return the maps."""
         return outputs["heatmaps"]
 
@@ -96,7 +108,7 @@ class HeatmapCodec(Codec):
         return np.where(same, scores, there)
 
 
-def with_dark(codec, dark):
+def with_dark(codec: Codec, dark: bool | None) -> Codec:
     """Return a codec that refines peaks by DARK, or does not; None changes nothing.
 
     Raises:
@@ -112,115 +124,19 @@ def with_dark(codec, dark):
     return replace(codec, dark=dark)
 
 
-def encode_heatmaps(keypoints, weights, heatmap_size, sigma=SIGMA):
-    """Draw a Gaussian around each labelled keypoint, in NumPy.
-
-    The peak lies on the nearest heatmap pixel and has the value 1; the Gaussian ends
-    at three sigmas. The target of SimpleBaselines (Xiao et al., 2018), the encoding
-    called MSRA in mmpose.
-
-    Args:
-        keypoints: (..., K, 2) normalised.
-        weights: (..., K, 1), 0 for a keypoint that is not labelled.
-        heatmap_size: (H, W).
-        sigma: standard deviation in heatmap pixels.
-
-    Returns:
-        heatmaps (..., K, H, W) and weights (..., K, 1), float32. Both are zero for a
-        keypoint that is hidden or whose Gaussian does not touch the map.
-    """
-    points = np.asarray(keypoints, np.float64) * np.array(heatmap_size[::-1])
-    peaks = np.trunc(rounded_peaks(points))
-    return draw_gaussians(peaks, peaks, weights, heatmap_size, sigma)
-
-
-def rounded_peaks(points):
-    """Return what is truncated to the nearest pixels of (..., 2) points.
-
-    Truncated, not rounded down: as Python's int() does for keypoints left of the map.
-    """
-    return points + (0.5 + TIE_TOLERANCE)
-
-
-def draw_gaussians(middles, peaks, weights, heatmap_size, sigma):
-    """Draw a Gaussian of the height 1 for each labelled keypoint, in NumPy.
-
-    Args:
-        middles: (..., K, 2) in heatmap pixels.
-        peaks: (..., K, 2) whole pixels; a Gaussian ends three sigmas from its peak.
-        weights: (..., K, 1), 0 for a keypoint that is not labelled.
-        heatmap_size: (H, W).
-        sigma: standard deviation in heatmap pixels.
-
-    Returns:
-        heatmaps (..., K, H, W) and weights (..., K, 1), float32; see
-        `encode_heatmaps`.
-    """
-    size = np.array(heatmap_size[::-1])
-    reach = BOX_SIGMAS * sigma
-    on_map = np.all(
-        (peaks - reach < size) & (peaks + reach + 1 >= 0), axis=-1, keepdims=True
-    )
-    weights = np.where(on_map, weights, 0.0)
-
-    def profile(axis):
-        pixels = np.arange(size[axis])
-        values = np.exp(-((pixels - middles[..., axis, None]) ** 2) / (2 * sigma**2))
-        near = np.abs(pixels - peaks[..., axis, None]) <= reach
-        return np.where(near, values, 0.0)
-
-    heatmaps = profile(1)[..., :, None] * profile(0)[..., None, :]
-    heatmaps = heatmaps * (weights[..., None] > 0)
-    return heatmaps.astype(np.float32), weights.astype(np.float32)
-
-
-def graph_encode_heatmaps(keypoints, weights, heatmap_size, sigma=SIGMA):
-    """Return what `encode_heatmaps` does, as tensors.
-
-    Args:
-        keypoints: (B, K, 2) normalised.
-        weights: (B, K, 1).
-        heatmap_size: (H, W).
-        sigma: standard deviation in heatmap pixels.
-    """
-    points = ops.cast(keypoints, "float32") * np.array(heatmap_size[::-1], "float32")
-    peaks = ops.trunc(rounded_peaks(points))
-    return graph_draw_gaussians(peaks, peaks, weights, heatmap_size, sigma)
-
-
-def graph_draw_gaussians(middles, peaks, weights, heatmap_size, sigma):
-    """Return what `draw_gaussians` does, as tensors; its arguments are (B, K, ...)."""
-    weights = ops.cast(weights, "float32")
-    height, width = heatmap_size
-    size = np.array([width, height], "float32")
-    reach = BOX_SIGMAS * sigma
-    on_map = ops.all(
-        (peaks - reach < size) & (peaks + reach + 1 >= 0), axis=-1, keepdims=True
-    )
-    weights = weights * ops.cast(on_map, "float32")
-
-    def profile(axis, length):
-        pixels = ops.arange(length, dtype="float32")
-        offsets = pixels - middles[..., axis, None]
-        values = ops.exp(-0.5 * ops.square(offsets) / sigma**2)
-        near = ops.abs(pixels - peaks[..., axis, None]) <= reach
-        return values * ops.cast(near, "float32")
-
-    drawn = ops.cast(weights > 0, "float32")[..., None]
-    maps = profile(1, height)[..., :, None] * profile(0, width)[..., None, :]
-    return drawn * maps, weights
-
-
-def decode_heatmaps(heatmaps, *, dark=False):
+def decode_heatmaps(
+    heatmaps: ArrayLike, *, dark: bool = False, missing=MISSING
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the peaks of heatmaps and their values, in NumPy.
 
     The peak is refined by DARK (Zhang et al., CVPR 2020), one Newton step on the
     logarithm of the smoothed heatmap, or moved a quarter pixel towards the higher
-    neighbour. A map without a positive value gives the point (-1, -1) of the map.
+    neighbour.
 
     Args:
         heatmaps: (N, K, H, W).
         dark: refine by DARK, else by a quarter pixel.
+        missing: x and y of a keypoint whose map has no positive value.
 
     Returns:
         keypoints (N, K, 2) float64, normalised, and scores (N, K), the maxima.
@@ -229,7 +145,7 @@ def decode_heatmaps(heatmaps, *, dark=False):
     count, joints, height, width = np.shape(heatmaps)
     points = np.stack([columns, rows], axis=1).astype(np.float64)
     offsets = (dark_offsets if dark else quarter_offsets)(maps, rows, columns)
-    points = np.where(scores[:, None] > 0, points + offsets, -1.0)
+    points = np.where(scores[:, None] > 0, points + offsets, missing)
     keypoints = points.reshape(count, joints, 2) / [width, height]
     return keypoints, scores.reshape(count, joints)
 
@@ -250,7 +166,9 @@ def find_peaks(heatmaps):
     return maps, rows, columns, maps[np.arange(len(maps)), rows, columns]
 
 
-def graph_decode_heatmaps(heatmaps, *, dark=False):
+def graph_decode_heatmaps(
+    heatmaps: Tensor, *, dark: bool = False, missing=MISSING
+) -> tuple[Tensor, Tensor]:
     """Return what `decode_heatmaps` does, as tensors.
 
     Only operations that TFLite has built in and ONNX in its standard domain.
@@ -258,6 +176,7 @@ def graph_decode_heatmaps(heatmaps, *, dark=False):
     Args:
         heatmaps: (B, K, H, W).
         dark: refine by DARK, else by a quarter pixel.
+        missing: x and y of a keypoint whose map has no positive value.
 
     Returns:
         keypoints (B, K, 2), normalised, and scores (B, K, 1).
@@ -267,7 +186,8 @@ def graph_decode_heatmaps(heatmaps, *, dark=False):
     offsets = (graph_dark_offsets if dark else graph_quarter_offsets)(
         heatmaps, rows, columns
     )
-    return normalised(rows, columns, offsets, scores, (width, height)), scores
+    size = (width, height)
+    return normalised(rows, columns, offsets, scores, size, missing), scores
 
 
 def graph_find_peaks(heatmaps):
@@ -284,31 +204,36 @@ def graph_find_peaks(heatmaps):
     return _one_hot(row, height), _one_hot(peaks - row * width, width), scores
 
 
-def normalised(rows, columns, offsets, scores, size):
+def normalised(rows, columns, offsets, scores, size, missing=MISSING):
     """Return normalised keypoints (B, K, 2) of refined peaks, as tensors.
 
     Args:
         rows: (B, K, H), 1 at the peak's row.
         columns: (B, K, W), 1 at the peak's column.
         offsets: (B, K, 2) from the peak, in pixels.
-        scores: (B, K, 1); where not positive, the point is (-1, -1) of the map.
+        scores: (B, K, 1).
         size: pixels (x, y) of the map that are 1.
+        missing: x and y in pixels, where a score is not positive.
     """
     points = ops.stack(
         [
-            ops.sum(places * np.arange(places.shape[-1], dtype="float32"), axis=-1)
+            ops.sum(
+                ops.multiply(places, np.arange(places.shape[-1], dtype="float32")),
+                axis=-1,
+            )
             for places in (columns, rows)
         ],
         axis=-1,
     )
     found = ops.cast(scores > 0, "float32")
-    points = found * (points + offsets + 1.0) - 1.0
-    return points * (1 / np.asarray(size)).astype("float32")
+    points = found * (points + offsets - missing) + missing
+    return ops.multiply(points, (1 / np.asarray(size)).astype("float32"))
 
 
 def _one_hot(positions, length):
     """(B, K, length), 1 at whole positions (B, K): products with it read a pixel."""
-    distance = np.arange(length, dtype="float32") - positions[..., None]
+    # By `ops`: PyTorch's tensors cannot be joined to arrays while they are trained.
+    distance = ops.subtract(np.arange(length, dtype="float32"), positions[..., None])
     return ops.cast(ops.abs(distance) < 0.5, "float32")
 
 
@@ -339,7 +264,9 @@ def graph_quarter_offsets(heatmaps, rows, columns):
     return 0.25 * ops.sign(ops.stack(steps, axis=-1)) * inner[..., None]
 
 
-def flip_heatmaps(heatmaps, schema, shift=True):
+def flip_heatmaps(
+    heatmaps: ArrayLike, schema: KeypointSchema, shift: bool = True
+) -> np.ndarray:
     """Mirror (..., K, H, W) heatmaps and exchange left and right.
 
     Args:

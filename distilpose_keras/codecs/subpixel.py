@@ -12,13 +12,9 @@ import numpy as np
 from keras import ops
 
 from distilpose_keras.codecs.codec import Outputs
-from distilpose_keras.codecs.heatmaps import (
-    BOX_SIGMAS,
-    SIGMA,
-    HeatmapCodec,
-    flip_heatmaps,
-)
-from distilpose_keras.data.geometry import ALIGNED
+from distilpose_keras.codecs.gaussians import BOX_SIGMAS, SIGMA
+from distilpose_keras.codecs.heatmaps import HeatmapCodec, flip_heatmaps
+from distilpose_keras.geometry import ALIGNED
 from distilpose_keras.keypoints import KeypointSchema
 
 
@@ -33,6 +29,7 @@ class SubpixelCodec(HeatmapCodec):
 
     sigma: float = SIGMA
     dark: bool = True
+    missing: float = 0.0
 
     def encode(self, keypoints, weights):
         """Return `draw_gaussians` of normalised keypoints, in NumPy."""
@@ -45,7 +42,7 @@ class SubpixelCodec(HeatmapCodec):
     def graph_encode(self, keypoints, weights):
         """Return `draw_gaussians` of normalised keypoints, as tensors."""
         span, origin = self._span_and_origin()
-        points = ops.cast(keypoints, "float32") * span + origin
+        points = ops.add(ops.multiply(ops.cast(keypoints, "float32"), span), origin)
         weights = ops.cast(weights, "float32")
         return draw_gaussians(points, weights, self.heatmap_size, self.sigma)
 
@@ -60,7 +57,10 @@ class SubpixelCodec(HeatmapCodec):
         decoded = super().graph_decode(outputs)
         span, origin = self._span_and_origin()
         size = np.array(self.heatmap_size[::-1], "float32")
-        keypoints = decoded["keypoints"] * (size / span) - origin / span
+        # By `ops`: PyTorch's tensors cannot be joined to arrays while they are trained.
+        keypoints = ops.subtract(
+            ops.multiply(decoded["keypoints"], size / span), origin / span
+        )
         return {**decoded, "keypoints": keypoints}
 
     def average_mirrored(

@@ -15,19 +15,21 @@ from keras import ops
 
 from distilpose_keras.codecs.codec import Outputs
 from distilpose_keras.codecs.dark import KERNEL
+from distilpose_keras.codecs.gaussians import (
+    draw_gaussians,
+    graph_draw_gaussians,
+    rounded_peaks,
+)
 from distilpose_keras.codecs.heatmaps import (
     HeatmapCodec,
-    draw_gaussians,
     find_peaks,
     flip_heatmaps,
-    graph_draw_gaussians,
     graph_find_peaks,
     graph_quarter_offsets,
     normalised,
     quarter_offsets,
-    rounded_peaks,
 )
-from distilpose_keras.data.geometry import UDP
+from distilpose_keras.geometry import UDP
 from distilpose_keras.keypoints import KeypointSchema
 
 # Published code: a smoothed map is limited to this range before its logarithm ...
@@ -70,7 +72,7 @@ class UdpHeatmapCodec(HeatmapCodec):
             maps, rows, columns
         )
         points = np.stack([columns, rows], axis=1) + offsets
-        points = np.where(scores[:, None] > 0, points, -1.0)
+        points = np.where(scores[:, None] > 0, points, self.missing)
         shape = outputs["heatmaps"].shape[:2]
         return points.reshape(*shape, 2) / self._last, scores.reshape(shape)
 
@@ -81,7 +83,7 @@ class UdpHeatmapCodec(HeatmapCodec):
         offsets = (graph_newton_offsets if self.dark else graph_quarter_offsets)(
             heatmaps, rows, columns
         )
-        keypoints = normalised(rows, columns, offsets, scores, self._last)
+        keypoints = normalised(rows, columns, offsets, scores, self._last, self.missing)
         return {"keypoints": keypoints, "scores": scores}
 
     def average_mirrored(

@@ -1,7 +1,8 @@
 """List the named models: their method, size, and accuracy as published.
 
 AP is that of the papers on COCO val, with a detector's boxes and flip test. GMACs are
-true multiply-accumulates at the model's input size. "weights" tells whether trained
+true multiply-accumulates at the model's input size. Parameters after a plus are of what
+only training needs, such as RLE's flow, and in no file. "weights" tells whether trained
 ones came with the package; others are converted (`distilpose convert`) or trained.
 """
 
@@ -14,7 +15,8 @@ EXAMPLES = """examples:
   %(prog)s --json models.json
 
 The JSON is a list of model, family, trainable_params, gmacs, paper_params_m,
-paper_gflops, paper_ap (null where no paper has one) and weights (a file or null).
+paper_gflops, paper_ap (null where no paper has one), loss_params (of what only training
+needs) and weights (a file or null).
 """
 COLUMNS = ("model", "family", "parameters", "GMACs", "AP", "weights")
 
@@ -69,11 +71,17 @@ def _texts(row):
     return (
         row["model"],
         row["family"],
-        f"{row['trainable_params'] / 1e6:.2f} M",
+        _parameters(row),
         f"{row['gmacs']:.4g}",
         "–" if row["paper_ap"] is None else f"{row['paper_ap']:.1f}",
         "–" if row["weights"] is None else "yes",
     )
+
+
+def _parameters(row):
+    """The parameters of the model, and those that only its loss has."""
+    model = f"{row['trainable_params'] / 1e6:.2f} M"
+    return f"{model} + {row['loss_params'] / 1e6:.2f}" if row["loss_params"] else model
 
 
 def _print_markdown(lines):

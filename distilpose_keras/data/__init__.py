@@ -1,1 +1,1 @@
-"""Data: COCO reading, geometry, codecs, data sets."""
+"""Data: COCO reading, samples, data sets."""

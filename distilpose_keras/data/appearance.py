@@ -26,8 +26,14 @@ class AppearanceAugmentation:
     """
 
     def __init__(
-        self, *, brightness=0.2, contrast=0.3, saturation=0.2, hue=0.05, cutout=0.3
-    ):
+        self,
+        *,
+        brightness: float = 0.2,
+        contrast: float = 0.3,
+        saturation: float = 0.2,
+        hue: float = 0.05,
+        cutout: float = 0.3,
+    ) -> None:
         """Make the keras-cv layers."""
         if keras.backend.backend() != "tensorflow":
             raise ValueError(
@@ -55,7 +61,7 @@ class AppearanceAugmentation:
         self._hue = layers.RandomHue(hue, values)
         self._cutout = layers.RandomCutout(cutout, cutout, fill_value=127.0)
 
-    def __call__(self, images, seed):
+    def __call__(self, images: np.ndarray, seed: int | tuple[int, ...]) -> np.ndarray:
         """Return changed copies of a batch.
 
         Args:

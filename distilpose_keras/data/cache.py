@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from distilpose_keras.data.geometry import PIXEL_STD, PLAIN
 from distilpose_keras.data.images import ImageError, read_reduced_image
 from distilpose_keras.data.transforms import (
     affordable_reduction,
@@ -23,6 +22,7 @@ from distilpose_keras.data.transforms import (
     half_body_center_scale,
 )
 from distilpose_keras.files import atomic_path, write_json
+from distilpose_keras.geometry import PIXEL_STD, PLAIN
 
 MARGIN = 2  # pixels about a patch, for bilinear sampling
 

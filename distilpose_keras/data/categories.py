@@ -2,7 +2,8 @@
 
 from distilpose_keras.data.annotation_fields import whole_number
 from distilpose_keras.keypoint_names import canonical_name, match_names
-from distilpose_keras.keypoints import COCO_17, KeypointSchema, skeleton_lines
+from distilpose_keras.keypoints import COCO_17, KeypointSchema
+from distilpose_keras.skeletons import skeleton_lines
 
 
 def choose_schema(file, schema=None, category=None, flip_pairs=None):

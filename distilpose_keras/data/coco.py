@@ -3,8 +3,10 @@
 import json
 import warnings
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +19,10 @@ from distilpose_keras.data.people_index import PeopleIndex, PersonInstance
 from distilpose_keras.data.persons import CROWD, OTHER_CATEGORY, WITHOUT_KEYPOINTS
 from distilpose_keras.data.picture_names import ImageTable, names_on_disk
 from distilpose_keras.data.picture_sizes import settle_sizes
+from distilpose_keras.types import FilePath
+
+if TYPE_CHECKING:
+    from distilpose_keras.keypoints import KeypointSchema
 
 __all__ = [
     "PeopleIndex",
@@ -30,7 +36,7 @@ BAD_BOX = "with a box outside the image or without area"
 UNKNOWN_IMAGE = "of an unknown image"
 
 
-def coco_paths(data_dir, split):
+def coco_paths(data_dir: FilePath, split: str) -> tuple[Path, Path]:
     """Return the annotation file and image folder of a COCO-layout data set.
 
     Args:
@@ -58,14 +64,14 @@ def _check_exists(annotation_file, image_dir):
 
 
 def load_people(
-    annotation_file,
-    image_dir,
+    annotation_file: FilePath,
+    image_dir: FilePath,
     *,
-    schema=None,
-    require_keypoints=True,
-    category=None,
-    flip_pairs=None,
-):
+    schema: "KeypointSchema | None" = None,
+    require_keypoints: bool = True,
+    category: str | int | None = None,
+    flip_pairs: Iterable[tuple[str | int, str | int]] | None = None,
+) -> PeopleIndex:
     """Read a COCO keypoint annotation file.
 
     Boxes are clipped to [0, width - 1] x [0, height - 1], as the published code does.
@@ -156,7 +162,9 @@ def _clipped(boxes, sizes_wh):
     return np.concatenate([corner, end - corner], axis=1)
 
 
-def load_detections(detection_file, people, *, score_threshold=0.0):
+def load_detections(
+    detection_file: FilePath, people: PeopleIndex, *, score_threshold: float = 0.0
+) -> PeopleIndex:
     """Read a detector's person boxes for the pictures of a data set.
 
     Boxes are used as the detector gives them, not clipped. Detections of another

@@ -1,7 +1,10 @@
 """PoseDataset: what `fit` is given."""
 
 import math
+import os
 import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import keras
@@ -10,11 +13,15 @@ import numpy as np
 from distilpose_keras.data.batches import BatchMaker
 from distilpose_keras.data.cache import open_cache
 from distilpose_keras.data.epoch_plan import plan_epoch
-from distilpose_keras.data.geometry import PLAIN
 from distilpose_keras.data.images import ImageError
 from distilpose_keras.data.samples import SampleLoader
 from distilpose_keras.data.transforms import Augmentation
+from distilpose_keras.geometry import PLAIN, CropGeometry
 from distilpose_keras.pixels import IMAGE_MEAN, IMAGE_STD
+from distilpose_keras.types import Size
+
+if TYPE_CHECKING:
+    from distilpose_keras.data.people_index import PeopleIndex
 
 CACHE_BYTES = 256 << 20  # decoded pictures held by all workers together, at most
 AHEAD = 256  # people prepared ahead of use, at least two batches
@@ -87,21 +94,21 @@ class PoseDataset(keras.utils.PyDataset):
 
     def __init__(
         self,
-        people,
+        people: "PeopleIndex",
         *,
-        batch_size,
-        input_size=(256, 192),
-        geometry=PLAIN,
-        augmentation=Augmentation(),  # noqa: B008 (immutable)
-        shuffle=True,
-        seed=0,
-        image_dtype="float32",
-        skip_bad_images=False,
-        appearance=None,
-        drop_last=False,
-        workers=1,
-        cache=None,
-    ):
+        batch_size: int,
+        input_size: Size = (256, 192),
+        geometry: CropGeometry = PLAIN,
+        augmentation: Augmentation | None = Augmentation(),  # noqa: B008 (immutable)
+        shuffle: bool = True,
+        seed: int = 0,
+        image_dtype: str = "float32",
+        skip_bad_images: bool = False,
+        appearance: Callable[[np.ndarray, Any], np.ndarray] | None = None,
+        drop_last: bool = False,
+        workers: int = 1,
+        cache: str | os.PathLike[str] | None = None,
+    ) -> None:
         """Prepare the first epoch; nothing is read yet."""
         # Keras sees one worker: its own pool would not know the epoch.
         super().__init__(workers=1, use_multiprocessing=False)
@@ -154,17 +161,17 @@ class PoseDataset(keras.utils.PyDataset):
         self._last = -1
         self._pending = {}
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Return the number of batches in an epoch."""
         batches = len(self.people) / self.batch_size
         return math.floor(batches) if self._drop_last else math.ceil(batches)
 
     @property
-    def epoch(self):
+    def epoch(self) -> int:
         """Number of the epoch that batches are of."""
         return self._epoch
 
-    def set_epoch(self, epoch):
+    def set_epoch(self, epoch: int) -> None:
         """Make the batches of this epoch the next ones, as after a resumed training."""
         with self._lock:
             self._asked.clear()
@@ -172,11 +179,11 @@ class PoseDataset(keras.utils.PyDataset):
                 self._epoch = epoch
                 self._forget()
 
-    def on_epoch_begin(self):
+    def on_epoch_begin(self) -> None:
         """Note that batches are being used, not looked at (called by Keras)."""
         self._running = True
 
-    def on_epoch_end(self):
+    def on_epoch_end(self) -> None:
         """Go to the next epoch if all batches of this one were used.
 
         Keras also calls this before the first epoch, and JAX and PyTorch after one
@@ -189,7 +196,7 @@ class PoseDataset(keras.utils.PyDataset):
                 self._epoch += 1
                 self._forget()
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return the batch at a position of the current epoch.
 
         Raises:
@@ -209,7 +216,7 @@ class PoseDataset(keras.utils.PyDataset):
             self.failure = error
             raise
 
-    def close(self):
+    def close(self) -> None:
         """End the worker processes; they start again if another batch is asked for."""
         with self._lock:
             self._forget()

@@ -1,10 +1,14 @@
 """Reads pictures from disk as RGB, and says which file is at fault if it cannot."""
 
 import struct
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 import simplejpeg
+from numpy.typing import ArrayLike
+
+from distilpose_keras.types import FilePath, Size
 
 # More than any camera takes; decoded it is 0.8 GB. OpenCV's own limit is four times it.
 MAX_PIXELS = 1 << 28
@@ -21,7 +25,7 @@ class SizeError(ImageError):
     """A picture is not of the size that its annotations say."""
 
 
-def read_image(path, size=None):
+def read_image(path: FilePath, size: ArrayLike | None = None) -> np.ndarray:
     """Read a picture, upright as its EXIF orientation says.
 
     Args:
@@ -38,7 +42,9 @@ def read_image(path, size=None):
     return read_reduced_image(path, 1, size)[0]
 
 
-def read_reduced_image(path, reduction, size=None):
+def read_reduced_image(
+    path: FilePath, reduction: int, size: ArrayLike | None = None
+) -> tuple[np.ndarray, int]:
     """Read a picture at a fraction of its size if its format can do so cheaply.
 
     A JPEG is made of blocks of 8x8 pixels that can be decoded to 4x4, 2x2 or one:
@@ -121,7 +127,7 @@ def _has_whole_chunks(data):
     return False
 
 
-def read_size(path):
+def read_size(path: FilePath) -> tuple[Size, int]:
     """Return the (height, width) of a picture as it is stored, and its orientation.
 
     Raises:
@@ -133,7 +139,9 @@ def read_size(path):
     return _decode_any(data, path).shape[:2], 1
 
 
-def settle_orientation(stored, orientation, size, path):
+def settle_orientation(
+    stored: Sequence[int], orientation: int, size: Sequence[int], path: FilePath
+) -> int:
     """Say how to turn a picture whose annotations give it a size.
 
     Annotations of a turned picture are of what a viewer shows or of the pixels as they
@@ -164,7 +172,7 @@ def settle_orientation(stored, orientation, size, path):
     )
 
 
-def same_size(one, other):
+def same_size(one: Sequence[int], other: Sequence[int]) -> bool:
     """Whether two (height, width) are the same, up to a pixel of rounding."""
     return abs(one[0] - other[0]) <= 1 and abs(one[1] - other[1]) <= 1
 
@@ -217,7 +225,7 @@ def _decode_any(data, path):
     return image
 
 
-def exif_orientation(data):
+def exif_orientation(data: bytes) -> int:
     """Return the EXIF orientation (1 to 8) of JPEG bytes; 1 if there is none."""
     for segment in _application_segments(data):
         if segment[:6] == b"Exif\0\0":

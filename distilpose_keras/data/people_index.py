@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from distilpose_keras.data.images import read_image
 from distilpose_keras.keypoints import KeypointSchema
@@ -48,7 +50,7 @@ class PersonInstance:
 
 
 @dataclass(frozen=True, eq=False)
-class PeopleIndex(Sequence):
+class PeopleIndex(Sequence[PersonInstance]):
     """All N people of a data set as arrays; an element is a `PersonInstance`.
 
     People of one picture are neighbours.
@@ -98,11 +100,17 @@ class PeopleIndex(Sequence):
     filled: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-    def __len__(self):
+    def __len__(self) -> int:
         """N, the number of people."""
         return len(self.image_index)
 
-    def __getitem__(self, index):
+    @overload
+    def __getitem__(self, index: int) -> PersonInstance: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "PeopleIndex": ...
+
+    def __getitem__(self, index: int | slice) -> "PersonInstance | PeopleIndex":
         """Return one `PersonInstance`, or a PeopleIndex for a slice."""
         if isinstance(index, slice):
             return self.take(np.arange(len(self))[index])
@@ -118,11 +126,11 @@ class PeopleIndex(Sequence):
             score=float(self.scores[index]),
         )
 
-    def image_path(self, image):
+    def image_path(self, image: int) -> Path:
         """Return the file of the picture at a position in ``image_files``."""
         return self.image_dir / self.image_files[image]
 
-    def read_picture(self, image):
+    def read_picture(self, image: int) -> np.ndarray:
         """Read the picture at a position in ``image_files``, turned as it was labelled.
 
         Raises:
@@ -130,17 +138,17 @@ class PeopleIndex(Sequence):
         """
         return read_image(self.image_path(image), self.image_sizes[image])
 
-    def take(self, indices):
+    def take(self, indices: ArrayLike) -> "PeopleIndex":
         """Return the people at these positions, in this order."""
         indices = np.asarray(indices, np.int64)
         columns = {name: getattr(self, name)[indices] for name in _COLUMNS}
         return replace(self, **columns)
 
-    def limit(self, count):
+    def limit(self, count: int | None) -> "PeopleIndex":
         """Return the first ``count`` people; all of them for None."""
         return self if count is None else self.take(np.arange(min(count, len(self))))
 
-    def summary(self):
+    def summary(self) -> str:
         """Say in one line what is here and what was left out."""
         pictures = len(np.unique(self.image_index))
         text = f"{len(self)} people in {pictures} images"
@@ -149,7 +157,7 @@ class PeopleIndex(Sequence):
             text += f" (skipped: {', '.join(reasons)})"
         return text
 
-    def remarks(self):
+    def remarks(self) -> str:
         """Say in one line what was filled in or not followed; "" for nothing."""
         filled = [f"{count} {what}" for what, count in self.filled.items()]
         return "; ".join([*filled, *self.notes])

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from distilpose_keras.codecs.coordinates import encode_coordinates
 from distilpose_keras.data.cache import PatchCache
-from distilpose_keras.data.geometry import PLAIN, CropGeometry
 from distilpose_keras.data.images import ImageError, read_reduced_image
 from distilpose_keras.data.transforms import (
     Augmentation,
@@ -22,7 +22,9 @@ from distilpose_keras.data.transforms import (
     transform_points,
     warp,
 )
+from distilpose_keras.geometry import PLAIN, CropGeometry
 from distilpose_keras.keypoints import KeypointSchema
+from distilpose_keras.types import FilePath, Size
 
 
 class SampleRequest(NamedTuple):
@@ -63,7 +65,7 @@ class SampleArrays(NamedTuple):
     weights: np.ndarray
 
     @classmethod
-    def empty(cls, count, input_size, num_keypoints):
+    def empty(cls, count: int, input_size: Size, num_keypoints: int) -> "SampleArrays":
         """Return unfilled arrays for ``count`` samples."""
         return cls(
             np.empty((count, *input_size, 3), np.uint8),
@@ -79,18 +81,20 @@ class ImageCache:
         limit_bytes: the least recently used picture goes when there are more.
     """
 
-    def __init__(self, limit_bytes):
+    def __init__(self, limit_bytes: int) -> None:
         """Start empty."""
         self._limit = limit_bytes
         self._size = 0
         self._images = OrderedDict()
 
-    def read(self, path, reduction, keep, size=None):
+    def read(
+        self, path: FilePath, reduction: int, keep: bool, size: ArrayLike | None = None
+    ) -> tuple[np.ndarray, int]:
         """Return a picture and its reduction, from memory if it is there.
 
         Args:
             path: the file.
-            reduction: 1, 2, 4 or 8, as for `read_reduced_image`.
+            reduction: 1, 2, 4 or 8, see `read_reduced_image`.
             keep: hold the picture for another person.
             size: (height, width) it must have.
         """
@@ -136,7 +140,13 @@ class SampleLoader:
         """Open the cache."""
         self._cache = ImageCache(self.cache_bytes)
 
-    def load(self, request, epoch, arrays, slots):
+    def load(
+        self,
+        request: SampleRequest,
+        epoch: int,
+        arrays: SampleArrays,
+        slots: np.ndarray,
+    ) -> dict[int, str]:
         """Fill samples into arrays.
 
         Args:

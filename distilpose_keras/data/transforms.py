@@ -5,12 +5,20 @@ rotation in degrees and a flip; all augmentation happens on these four. One 2x3 
 matrix that a `CropGeometry` makes from them then moves pixels and points alike.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
-from distilpose_keras.data.geometry import PIXEL_STD, PLAIN
+from distilpose_keras.types import Size
+
+if TYPE_CHECKING:
+    from distilpose_keras.keypoints import KeypointSchema
+
+from distilpose_keras.geometry import PIXEL_STD, PLAIN, CropGeometry
 
 PADDING = 1.25  # a crop shows this much more than the box
 HALF_BODY_PADDING = 1.5
@@ -19,8 +27,12 @@ UPPER_BODY_PROBABILITY = 0.6915
 
 
 def box_to_center_scale(
-    boxes_xywh, *, input_size=(256, 192), padding=PADDING, geometry=PLAIN
-):
+    boxes_xywh: ArrayLike,
+    *,
+    input_size: Size = (256, 192),
+    padding: float = PADDING,
+    geometry: CropGeometry = PLAIN,
+) -> tuple[np.ndarray, np.ndarray]:
     """Return center and scale of the crop that shows a box.
 
     The box is widened or heightened about its center to the aspect ratio of the crop
@@ -51,7 +63,7 @@ def _fit_aspect(extents, input_size):
     return np.stack([width, width / aspect], axis=-1)
 
 
-def warp(image, matrix, output_size):
+def warp(image: np.ndarray, matrix: np.ndarray, output_size: Size) -> np.ndarray:
     """Cut a crop out of an image, bilinearly; what lies outside the image is black.
 
     Args:
@@ -66,7 +78,7 @@ def warp(image, matrix, output_size):
     return cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR)
 
 
-def transform_points(points, matrix):
+def transform_points(points: ArrayLike, matrix: np.ndarray) -> np.ndarray:
     """Move (..., 2) points (x, y) by a (2, 3) affine matrix."""
     return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
 
@@ -129,7 +141,7 @@ class Augmentation:
         return self.rotation_probability > 0 or self.upside_down_probability > 0
 
     @classmethod
-    def none(cls):
+    def none(cls) -> "Augmentation":
         """Return the augmentation that leaves every crop as its box says."""
         return cls(
             flip_probability=0.0,
@@ -141,8 +153,12 @@ class Augmentation:
 
 
 def half_body_center_scale(
-    keypoints, selected, *, input_size=(256, 192), geometry=PLAIN
-):
+    keypoints: ArrayLike,
+    selected: Iterable[int],
+    *,
+    input_size: Size = (256, 192),
+    geometry: CropGeometry = PLAIN,
+) -> tuple[np.ndarray, np.ndarray]:
     """Return center and scale of a crop around some of a person's joints.
 
     Args:
@@ -162,7 +178,9 @@ def half_body_center_scale(
     return points.mean(axis=0), scale
 
 
-def choose_half_body(visibility, schema, prefer_upper):
+def choose_half_body(
+    visibility: np.ndarray, schema: "KeypointSchema", prefer_upper: bool
+) -> list[int] | None:
     """Return the labelled joints of one half of the body, or None if there are too few.
 
     The preferred half is taken if it has more than two labelled joints, then the other
@@ -178,18 +196,18 @@ def choose_half_body(visibility, schema, prefer_upper):
 
 
 def augment_pose(
-    rng,
-    center,
-    scale,
-    keypoints,
-    visibility,
-    box_xywh,
-    schema,
-    augmentation,
+    rng: np.random.Generator,
+    center: np.ndarray,
+    scale: np.ndarray,
+    keypoints: np.ndarray,
+    visibility: np.ndarray,
+    box_xywh: np.ndarray,
+    schema: "KeypointSchema",
+    augmentation: Augmentation,
     *,
-    input_size=(256, 192),
-    geometry=PLAIN,
-):
+    input_size: Size = (256, 192),
+    geometry: CropGeometry = PLAIN,
+) -> tuple[np.ndarray, np.ndarray, float, bool]:
     """Draw the crop of one training sample.
 
     The same number of values is drawn whatever the probabilities are, so that one

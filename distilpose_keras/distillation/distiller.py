@@ -1,5 +1,8 @@
 """Distillation of a teacher into a student that regresses keypoints."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import keras
 
 from distilpose_keras.distillation.pairs import check_pair, without_unmatched
@@ -7,6 +10,7 @@ from distilpose_keras.distillation.terms import REGRESSION_WEIGHT, TERMS
 from distilpose_keras.models.config import PoseConfig
 from distilpose_keras.pixels import IMAGE_MEAN, IMAGE_STD, renormalize_images
 from distilpose_keras.training.trainer import PoseTrainer, label_loss_of
+from distilpose_keras.types import Tensor
 
 LABELS = "regression"  # name of the weight of what the student learns from labels
 
@@ -46,7 +50,14 @@ class Distiller(PoseTrainer):
         loss_weights: dict of the active terms to their weights.
     """
 
-    def __init__(self, *, student, teacher=None, loss_weights=None, **kwargs):
+    def __init__(
+        self,
+        *,
+        student: keras.Model,
+        teacher: keras.Model | None = None,
+        loss_weights: Mapping[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Pair a student with a teacher.
 
         Args:
@@ -95,7 +106,7 @@ class Distiller(PoseTrainer):
             _note_scores(student, taught="score" in names)
 
     @property
-    def teacher(self):
+    def teacher(self) -> Any:
         """The frozen model, or None."""
         return None if self._frozen is None else self._frozen.model
 
@@ -104,7 +115,7 @@ class Distiller(PoseTrainer):
         return [name for name in super().__dir__() if name != "teacher"]
 
     @property
-    def non_trainable_variables(self):
+    def non_trainable_variables(self) -> list[Any]:
         """State that a step reads but does not train, the teacher's included.
 
         JAX passes these to the compiled step. Teacher weights that it closes over
@@ -115,12 +126,18 @@ class Distiller(PoseTrainer):
             return variables
         return [*variables, *self.teacher.variables]
 
-    def loss_terms(self, images, targets, outputs, sample_weight=None):
+    def loss_terms(
+        self,
+        images: Tensor,
+        targets: dict[str, Tensor],
+        outputs: dict[str, Tensor],
+        sample_weight: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Return the active terms of DistilPose, each multiplied by its weight."""
         seen = self.teach(images)
         return self.weighted_terms(seen, targets, outputs, sample_weight)
 
-    def teach(self, images):
+    def teach(self, images: Tensor) -> dict[str, Tensor]:
         """Return what the teacher shows of images normalised for the student.
 
         An empty dict where no active term needs it.
@@ -132,7 +149,13 @@ class Distiller(PoseTrainer):
         )
         return shown(self.teacher, self.teacher(images, training=False))
 
-    def weighted_terms(self, seen, targets, outputs, sample_weight=None):
+    def weighted_terms(
+        self,
+        seen: dict[str, Tensor],
+        targets: dict[str, Tensor],
+        outputs: dict[str, Tensor],
+        sample_weight: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Return the active terms, given what the teacher sees.
 
         Args:
@@ -151,7 +174,7 @@ class Distiller(PoseTrainer):
             found[term.name] = self.loss_weights[term.name] * value
         return found
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return what rebuilds the distiller around its student, without a teacher."""
         return {
             "name": self.name,
@@ -160,7 +183,7 @@ class Distiller(PoseTrainer):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "Distiller":
         """Rebuild the distiller; it has no teacher."""
         config = dict(config)
         student = keras.saving.deserialize_keras_object(config.pop("student"))
@@ -171,7 +194,7 @@ class Distiller(PoseTrainer):
         return distiller
 
 
-def shown(model, outputs):
+def shown(model: keras.Model, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return a model's outputs as the terms read them; see `PoseConfig.shown`."""
     config = getattr(model, "pose_config", None)
     return outputs if config is None else config.shown(outputs)

@@ -1,12 +1,21 @@
 """Which student goes with which teacher."""
 
 import warnings
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from distilpose_keras.data.geometry import PLAIN
+from distilpose_keras.geometry import PLAIN
 from distilpose_keras.training.trainer import output_shapes
 
+if TYPE_CHECKING:
+    import keras
 
-def check_pair(student, teacher, terms):
+    from distilpose_keras.distillation.terms import Term
+
+
+def check_pair(
+    student: "keras.Model", teacher: "keras.Model | None", terms: "Sequence[Term]"
+) -> None:
     """Raise a ValueError unless two models go together.
 
     Args:
@@ -40,7 +49,13 @@ def check_pair(student, teacher, terms):
             )
 
 
-def without_unmatched(student, teacher, terms, *, given):
+def without_unmatched(
+    student: "keras.Model",
+    teacher: "keras.Model",
+    terms: "Sequence[Term]",
+    *,
+    given: Iterable[str],
+) -> "list[Term]":
     """Leave out terms that compare outputs which the two models do not share.
 
     A student that predicts no keypoints learns by the terms that were asked for alone.
@@ -77,7 +92,7 @@ def without_unmatched(student, teacher, terms, *, given):
     return [term for term in terms if term.name not in names]
 
 
-def shapes_shown(model):
+def shapes_shown(model: "keras.Model") -> dict[str, tuple[int, ...]]:
     """Return {name: shape without the batch} of what the terms can read of a model."""
     shapes = output_shapes(model)
     config = getattr(model, "pose_config", None)

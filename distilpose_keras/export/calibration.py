@@ -1,15 +1,23 @@
 """Crops of real people, from which quantizers learn the ranges of activations."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from distilpose_keras.crops import crop_batches
+
+if TYPE_CHECKING:
+    from distilpose_keras.data.people_index import PeopleIndex
+    from distilpose_keras.models.model import PoseModel
 
 CROPS = 256
 # Fewer leave ranges to chance.
 MIN_CROPS = 16
 
 
-def calibration_crops(people, model, *, count=CROPS, seed=0):
+def calibration_crops(
+    people: "PeopleIndex", model: "PoseModel", *, count: int = CROPS, seed: int = 0
+) -> np.ndarray:
     """Draw crops of people as the model will see them.
 
     Args:
@@ -43,7 +51,7 @@ def calibration_crops(people, model, *, count=CROPS, seed=0):
     return np.concatenate([batch.crops for batch in batches])
 
 
-def check_schema(people, model):
+def check_schema(people: "PeopleIndex", model: "PoseModel") -> None:
     """Raise a ValueError unless the people's keypoints are those of the model."""
     wanted, found = model.pose_config.schema.names, people.schema.names
     if wanted != found:
@@ -54,7 +62,7 @@ def check_schema(people, model):
         )
 
 
-def check_crops(crops, model):
+def check_crops(crops: np.ndarray | None, model: "PoseModel") -> None:
     """Raise a ValueError unless crops are enough, and of the model's input size."""
     height, width = model.pose_config.input_size
     if crops is None:

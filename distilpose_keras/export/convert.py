@@ -14,17 +14,21 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from distilpose_keras.models.presets import config_to_dict
+
+if TYPE_CHECKING:
+    from distilpose_keras.models.model import PoseModel
 
 ONNX_OPSET = 17  # the first with LayerNormalization
 # Conversion takes longer than quantization: several precisions share the last one.
 _last = {}
 
 
-def check_model(model):
+def check_model(model: Any) -> None:
     """Raise a ValueError unless ``model`` is a `PoseModel`."""
     if getattr(model, "pose_config", None) is None:
         raise ValueError(
@@ -33,12 +37,12 @@ def check_model(model):
         )
 
 
-def float_tflite(model, *, for_integers=False):
+def float_tflite(model: "PoseModel", *, for_integers: bool = False) -> bytes:
     """Convert a model to a float32 TFLite file, batch 1.
 
     Args:
         model: a `PoseModel`, on any backend.
-        for_integers: as of `deploy`.
+        for_integers: see `deploy`.
 
     Returns:
         bytes of the file, from `image` to `keypoints` and `scores`; no metadata.
@@ -50,7 +54,7 @@ def float_tflite(model, *, for_integers=False):
     return _convert(model, "tflite-for-integers" if for_integers else "tflite")
 
 
-def float_onnx(model):
+def float_onnx(model: "PoseModel") -> bytes:
     """Convert a model to a float32 ONNX model, any batch size.
 
     Args:
@@ -98,7 +102,7 @@ def _fingerprint(model):
     return digest.hexdigest()
 
 
-def graph_to_tflite(graph):
+def graph_to_tflite(graph: keras.Model) -> bytes:
     """Convert a functional model to a float32 TFLite file, batch 1.
 
     Args:

@@ -29,12 +29,12 @@ class Operator:
     origin: str = ""
 
     @property
-    def decodes(self):
+    def decodes(self) -> bool:
         """Whether it is part of the decoding, whose constants are no weights."""
         return f"/{DECODING}/" in f"/{self.name}/"
 
     @property
-    def label(self):
+    def label(self) -> str:
         """The Keras layer it comes from, where its name tells.
 
         ``model/operation;model/layer_1/operation`` -> ``layer``; where no part names

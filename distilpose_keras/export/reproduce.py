@@ -4,12 +4,15 @@ Converters report success for files that no runtime opens. A file gets its final
 only after this check.
 """
 
+from typing import Any
+
 import numpy as np
 
 from distilpose_keras.files import atomic_path
 from distilpose_keras.formats.metadata import read_metadata, write_sidecar
 from distilpose_keras.formats.runtimes import open_runtime
 from distilpose_keras.formats.seal import sealed
+from distilpose_keras.types import FilePath, Size
 
 # Largest mean difference to the model, in units of the crop and of the scores (which
 # are of order 1). Float files only round; int8 files of useful models stay far below.
@@ -23,7 +26,13 @@ class ExportError(ValueError):
     """A converted file does not do what its model does."""
 
 
-def write_checked(content, path, model, precision, crops=None):
+def write_checked(
+    content: bytes,
+    path: FilePath,
+    model: Any,
+    precision: str,
+    crops: np.ndarray | None = None,
+) -> None:
     """Write a finished file, and its metadata beside it, if it does what it should.
 
     Args:
@@ -43,7 +52,9 @@ def write_checked(content, path, model, precision, crops=None):
     write_sidecar(path, read_metadata(path))
 
 
-def check_reproduces(path, model, precision, crops=None):
+def check_reproduces(
+    path: FilePath, model: Any, precision: str, crops: np.ndarray | None = None
+) -> None:
     """Run an exported file and its model on the same crops.
 
     Args:
@@ -92,7 +103,7 @@ def _differences(found, runtime, crops):
     return {name: value / spread for name, value in differences.items()}
 
 
-def smooth_noise(count, input_size, seed=0):
+def smooth_noise(count: int, input_size: Size, seed: int = 0) -> np.ndarray:
     """Draw (count, H, W, 3) uint8 crops of coloured blotches 16 pixels wide."""
     height, width = input_size
     rng = np.random.default_rng(seed)

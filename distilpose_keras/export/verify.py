@@ -1,17 +1,31 @@
 """What an exported file is worth: its accuracy, error, size and speed, measured."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from distilpose_keras.evaluation import evaluate
 from distilpose_keras.predictor import PosePredictor
 from distilpose_keras.timing import interleave
+from distilpose_keras.types import FilePath
+
+if TYPE_CHECKING:
+    from distilpose_keras.data.people_index import PeopleIndex
+    from distilpose_keras.models.model import PoseModel
 
 LATENCY_ROUNDS = 30
 
 
-def verify(reference, files, people, *, limit=None, progress=False):
+def verify(
+    reference: "PoseModel | FilePath",
+    files: Sequence[FilePath],
+    people: "PeopleIndex",
+    *,
+    limit: int | None = None,
+    progress: bool = False,
+) -> list[dict[str, Any]]:
     """Score exported files in their own runtimes against the model they came from.
 
     Args:

@@ -8,12 +8,18 @@ Reading it builds nothing of what the file computes.
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from distilpose_keras.data.geometry import GEOMETRIES, PLAIN
 from distilpose_keras.files import write_json
 from distilpose_keras.formats.names import ENTRY, FORMAT
+from distilpose_keras.geometry import GEOMETRIES, PLAIN
 from distilpose_keras.keypoints import KeypointSchema
 from distilpose_keras.person_scores import DEFAULT_PERSON_SCORE, PERSON_SCORES
+from distilpose_keras.types import FilePath, Json
+
+if TYPE_CHECKING:
+    from distilpose_keras.models.model import PoseModel
+
 
 REQUIRED = (
     "model",
@@ -35,7 +41,7 @@ OUTPUTS = {
 }
 
 
-def describe(model, *, runtime, precision):
+def describe(model: "PoseModel", *, runtime: str, precision: str) -> Json:
     """Describe the exported file of a model as a JSON-ready dict.
 
     Args:
@@ -78,23 +84,23 @@ def geometry_of(document):
     return GEOMETRIES[name]
 
 
-def embed_onnx(proto, document):
+def embed_onnx(proto: Any, document: Json) -> None:
     """Store the metadata in an ONNX ``ModelProto``, in place."""
     proto.metadata_props.add(key=ENTRY, value=json.dumps(document))
 
 
-def sidecar_path(path):
+def sidecar_path(path: FilePath) -> Path:
     """Return the path of the JSON beside an exported file: ``NAME.tflite.json``."""
     path = Path(path)
     return path.with_name(path.name + ".json")
 
 
-def write_sidecar(path, document):
+def write_sidecar(path: FilePath, document: Json) -> None:
     """Write the metadata beside the exported file."""
     write_json(sidecar_path(path), document)
 
 
-def read_metadata(path):
+def read_metadata(path: FilePath) -> Json:
     """Read the metadata embedded in an exported ``.tflite`` or ``.onnx`` file.
 
     Args:

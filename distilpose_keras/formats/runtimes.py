@@ -8,17 +8,24 @@ files have decoded already: ``keypoints`` (N, K, 2) and ``scores`` (N, K, 1).
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from distilpose_keras.codecs.coordinates import CoordinateCodec
 from distilpose_keras.formats.seal import check_runs
 from distilpose_keras.keypoints import KeypointSchema
+from distilpose_keras.types import FilePath
+
+if TYPE_CHECKING:
+    from distilpose_keras.models.model import PoseModel
 
 SUFFIXES = (".keras", ".tflite", ".onnx")
 
 
-def open_runtime(model, *, num_threads=None):
+def open_runtime(
+    model: "PoseModel | FilePath", *, num_threads: int | None = None
+) -> "KerasRuntime | TFLiteRuntime | ONNXRuntime":
     """Open a model for inference.
 
     Args:
@@ -53,7 +60,7 @@ class KerasRuntime:
 
     name = "keras"
 
-    def __init__(self, model):
+    def __init__(self, model: "PoseModel") -> None:
         """Wrap ``model`` with the normalisation that a raw model leaves to others."""
         import keras
 
@@ -78,7 +85,7 @@ class KerasRuntime:
             images, {name: outputs[name] for name in self.codec.outputs}
         )
 
-    def run(self, crops):
+    def run(self, crops: np.ndarray) -> dict[str, np.ndarray]:
         """Return the outputs for uint8 crops (N, H, W, 3)."""
         count = len(crops)
         # Padded to a power of two: each new batch size would be compiled anew.
@@ -98,7 +105,7 @@ class TFLiteRuntime:
 
     name = "tflite"
 
-    def __init__(self, path, *, num_threads=None):
+    def __init__(self, path: FilePath, *, num_threads: int | None = None) -> None:
         """Load ``path``; see `open_runtime`."""
         from ai_edge_litert.interpreter import Interpreter
 
@@ -116,7 +123,7 @@ class TFLiteRuntime:
         # All 256 pixel values in the type and scale that the file wants.
         self._pixels = _quantize(np.arange(256, dtype=np.float32), self._input)
 
-    def run(self, crops):
+    def run(self, crops: np.ndarray) -> dict[str, np.ndarray]:
         """Return the outputs for uint8 crops (N, H, W, 3)."""
         found = {name: [] for name in self._outputs}
         for crop in crops:
@@ -138,7 +145,7 @@ class ONNXRuntime:
 
     name = "onnx"
 
-    def __init__(self, path, *, num_threads=None):
+    def __init__(self, path: FilePath, *, num_threads: int | None = None) -> None:
         """Load ``path``; see `open_runtime`."""
         import onnxruntime
 
@@ -156,7 +163,7 @@ class ONNXRuntime:
         self._input = self._session.get_inputs()[0].name
         self._outputs = [output.name for output in self._session.get_outputs()]
 
-    def run(self, crops):
+    def run(self, crops: np.ndarray) -> dict[str, np.ndarray]:
         """Return the outputs for uint8 crops (N, H, W, 3)."""
         values = self._session.run(
             self._outputs, {self._input: crops.astype(np.float32)}

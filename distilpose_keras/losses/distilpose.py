@@ -11,15 +11,22 @@ All losses take an optional ``sample_weight`` (B,): the mean is then over
 
 from keras import ops
 
-from distilpose_keras.codecs.heatmaps import BOX_SIGMAS
+from distilpose_keras.codecs.gaussians import BOX_SIGMAS
 from distilpose_keras.losses.heatmaps import heatmap_loss
 from distilpose_keras.losses.means import as_float32, mean_of_means
+from distilpose_keras.types import Size, Tensor
 
 # Published code: keeps the Gaussian finite for a standard deviation of zero.
 VARIANCE_EPSILON = 1e-9
 
 
-def regression_loss(keypoints, targets, weights, *, sample_weight=None):
+def regression_loss(
+    keypoints: Tensor,
+    targets: Tensor,
+    weights: Tensor,
+    *,
+    sample_weight: Tensor | None = None,
+) -> Tensor:
     """Smooth L1 (beta 1) between predicted and true keypoints.
 
     Args:
@@ -35,7 +42,12 @@ def regression_loss(keypoints, targets, weights, *, sample_weight=None):
     return mean_of_means(quadratic * (distance - 0.5 * quadratic), sample_weight)
 
 
-def token_loss(student_tokens, teacher_tokens, *, sample_weight=None):
+def token_loss(
+    student_tokens: Tensor,
+    teacher_tokens: Tensor,
+    *,
+    sample_weight: Tensor | None = None,
+) -> Tensor:
     """Mean squared difference of two sets of tokens (equations 3 and 4 of the paper).
 
     Args:
@@ -48,7 +60,7 @@ def token_loss(student_tokens, teacher_tokens, *, sample_weight=None):
     return mean_of_means(ops.square(difference), sample_weight)
 
 
-def simulated_heatmaps(keypoints, sigmas, heatmap_size):
+def simulated_heatmaps(keypoints: Tensor, sigmas: Tensor, heatmap_size: Size) -> Tensor:
     """Draw each regressed keypoint as the Gaussian that the student believes in.
 
     The map is zero where the 3-sigma box of the Gaussian does not touch it.
@@ -75,7 +87,14 @@ def simulated_heatmaps(keypoints, sigmas, heatmap_size):
     return on_map * rows[..., :, None] * columns[..., None, :]
 
 
-def simulated_heatmap_loss(keypoints, sigmas, heatmaps, weights, *, sample_weight=None):
+def simulated_heatmap_loss(
+    keypoints: Tensor,
+    sigmas: Tensor,
+    heatmaps: Tensor,
+    weights: Tensor,
+    *,
+    sample_weight: Tensor | None = None,
+) -> Tensor:
     """Squared difference of the student's simulated and the teacher's heatmaps.
 
     Args:
@@ -91,7 +110,7 @@ def simulated_heatmap_loss(keypoints, sigmas, heatmaps, weights, *, sample_weigh
     return heatmap_loss(simulated, heatmaps, weights, sample_weight=sample_weight)
 
 
-def score_targets(keypoints, heatmaps):
+def score_targets(keypoints: Tensor, heatmaps: Tensor) -> Tensor:
     """The teacher's confidence where the student puts each keypoint.
 
     Args:
@@ -114,7 +133,13 @@ def score_targets(keypoints, heatmaps):
     return ops.stop_gradient(values * ops.cast(inside, "float32")[..., None])
 
 
-def score_loss(scores, targets, weights, *, sample_weight=None):
+def score_loss(
+    scores: Tensor,
+    targets: Tensor,
+    weights: Tensor,
+    *,
+    sample_weight: Tensor | None = None,
+) -> Tensor:
     """Absolute difference of predicted scores and `score_targets`.
 
     Args:

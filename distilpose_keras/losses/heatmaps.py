@@ -3,9 +3,16 @@
 from keras import ops
 
 from distilpose_keras.losses.means import as_float32, mean_of_means
+from distilpose_keras.types import Tensor
 
 
-def heatmap_loss(heatmaps, targets, weights, *, sample_weight=None):
+def heatmap_loss(
+    heatmaps: Tensor,
+    targets: Tensor,
+    weights: Tensor,
+    *,
+    sample_weight: Tensor | None = None,
+) -> Tensor:
     """Squared difference of heatmaps, averaged over labelled and hidden keypoints.
 
     Args:

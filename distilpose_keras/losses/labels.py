@@ -15,6 +15,7 @@ import keras
 from distilpose_keras.codecs.heatmaps import HeatmapCodec
 from distilpose_keras.losses.distilpose import regression_loss
 from distilpose_keras.losses.heatmaps import heatmap_loss
+from distilpose_keras.types import Tensor
 
 
 class LabelLoss(Protocol):
@@ -49,7 +50,12 @@ class CoordinateLoss:
 
     terms = ("regression",)
 
-    def __call__(self, outputs, targets, sample_weight=None):
+    def __call__(
+        self,
+        outputs: dict[str, Tensor],
+        targets: dict[str, Tensor],
+        sample_weight: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Return the term `regression`."""
         loss = regression_loss(
             outputs["keypoints"],
@@ -59,7 +65,7 @@ class CoordinateLoss:
         )
         return {"regression": loss}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments: none."""
         return {}
 
@@ -74,11 +80,16 @@ class HeatmapLoss:
 
     terms = ("heatmap",)
 
-    def __init__(self, codec: HeatmapCodec):
+    def __init__(self, codec: HeatmapCodec) -> None:
         """Say how labels are drawn."""
         self.codec = codec
 
-    def __call__(self, outputs, targets, sample_weight=None):
+    def __call__(
+        self,
+        outputs: dict[str, Tensor],
+        targets: dict[str, Tensor],
+        sample_weight: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Return the term `heatmap`."""
         heatmaps, weights = self.codec.graph_encode(
             targets["keypoints"], targets["weights"]
@@ -88,12 +99,12 @@ class HeatmapLoss:
         )
         return {"heatmap": loss}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {"codec": keras.saving.serialize_keras_object(self.codec)}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "HeatmapLoss":
         """Make the loss that `get_config` describes."""
         return cls(keras.saving.deserialize_keras_object(config["codec"]))
 

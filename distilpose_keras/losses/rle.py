@@ -94,6 +94,7 @@ class RLELoss(keras.layers.Layer):
         """Make the loss with a fresh flow."""
         super().__init__(**{"dtype": "float32", **kwargs})
         self.flow = RealNVP(name="flow")
+        self.built = True  # the flow has its weights: nothing is left to trace
 
     def call(self, outputs, targets, sample_weight=None):
         """Return the term `rle`."""

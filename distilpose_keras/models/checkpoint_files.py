@@ -4,14 +4,17 @@ A training's checkpoint holds more than one model: averages, a teacher, an optim
 and objects of its framework. One set of parameters is taken, and which one is said.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from distilpose_keras.models.inert_pickle import Inert, InertArray
 from distilpose_keras.models.torch_files import Tensor, TorchFile
 from distilpose_keras.safety import check_zip
+from distilpose_keras.types import FilePath
 
 ARRAY_SUFFIXES = {".npz", ".safetensors"}
 # Entries and prefixes that hold the weights of a model; earlier ones are preferred.
@@ -57,7 +60,7 @@ class Checkpoint:
         return f"read {self.taken or 'the weights'!r}{beside}"
 
 
-def read_state_dict(path):
+def read_state_dict(path: FilePath) -> dict[str, Any]:
     """Read the parameters of a checkpoint; see `read_checkpoint`.
 
     Returns:
@@ -66,7 +69,7 @@ def read_state_dict(path):
     return read_checkpoint(path).state
 
 
-def read_checkpoint(path):
+def read_checkpoint(path: FilePath) -> Checkpoint:
     """Read the parameters of a checkpoint, and say which they are.
 
     A PyTorch file (any suffix but these two), ``.npz`` or ``.safetensors``. The
@@ -202,7 +205,7 @@ def _nothing(root, path):
     )
 
 
-def without_prefixes(state, origin):
+def without_prefixes(state: dict[str, Any], origin: Any) -> Checkpoint:
     """Take the weights of a state dict, and the prefixes of wrappers off their names.
 
     Args:
@@ -255,7 +258,7 @@ def _split(key):
     )
 
 
-def few(keys):
+def few(keys: Sequence[str]) -> str:
     """Return the first keys and how many more there are, in words."""
     more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
     return ", ".join(str(key)[:120] for key in keys[:SHOWN]) + more

@@ -7,6 +7,7 @@ variable has exactly one PyTorch key: ``backbone-layer1-0-conv1/kernel`` is
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,6 +18,7 @@ from distilpose_keras.models.checkpoint_files import (
     without_prefixes,
 )
 from distilpose_keras.models.model import PoseModel, load_model
+from distilpose_keras.types import FilePath
 
 PARAMETER_NAMES = {  # Keras variable: PyTorch parameter, where the names differ
     "kernel": "weight",
@@ -55,7 +57,7 @@ class ConversionReport:
         )
 
 
-def torch_keys(model):
+def torch_keys(model: PoseModel) -> dict[str, tuple[Any, Any]]:
     """Return a dict from PyTorch key to (layer, variable), for every weight."""
     keys = {}
     for layer in model.layers:
@@ -66,7 +68,7 @@ def torch_keys(model):
     return keys
 
 
-def state_dict(model):
+def state_dict(model: PoseModel) -> dict[str, np.ndarray]:
     """Return the weights of a `PoseModel` as the published implementation names them.
 
     Returns:
@@ -78,7 +80,12 @@ def state_dict(model):
     }
 
 
-def load_checkpoint(model, path_or_state_dict, *, backbone_only=False):
+def load_checkpoint(
+    model: PoseModel,
+    path_or_state_dict: FilePath | dict[str, Any],
+    *,
+    backbone_only: bool = False,
+) -> ConversionReport:
     """Fill a model from a published checkpoint, completely or not at all.
 
     Args:
@@ -131,7 +138,9 @@ def load_checkpoint(model, path_or_state_dict, *, backbone_only=False):
     )
 
 
-def init_backbone_from(model, source):
+def init_backbone_from(
+    model: PoseModel, source: PoseModel | FilePath
+) -> ConversionReport:
     """Start a model's backbone from another model's, such as its teacher's.
 
     The published DistilPose-L starts from the first three stages of its teacher's

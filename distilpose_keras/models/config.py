@@ -1,10 +1,11 @@
 """What the configurations of all families have in common."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from distilpose_keras.codecs.codec import Codec
-from distilpose_keras.data.geometry import PLAIN, CropGeometry
+from distilpose_keras.geometry import PLAIN, CropGeometry
 from distilpose_keras.keypoints import COCO_17, KeypointSchema
 from distilpose_keras.losses.labels import LabelLoss
 from distilpose_keras.models.backbones import BACKBONES
@@ -169,7 +170,7 @@ class PoseConfig:
         check_divisible("input_size", self.input_size, (height, width))
 
 
-def check_divisible(name, values, divisors):
+def check_divisible(name: str, values: Sequence[int], divisors: Sequence[int]) -> None:
     """Raise a ValueError unless each value is a positive multiple of its divisor."""
     if any(v <= 0 or v % d for v, d in zip(values, divisors, strict=True)):
         raise ValueError(

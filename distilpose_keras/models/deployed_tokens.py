@@ -18,6 +18,9 @@ are small beside the largest. The first norm makes the large tokens smaller, the
 the small ones larger, both roughly; the third time all variances are near 1.
 """
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -26,17 +29,27 @@ from distilpose_keras.models.folding import with_weights
 from distilpose_keras.models.layers import (
     EPSILON,
     PACKAGE,
-    AddConstant,
-    PrependConstant,
     attend,
     gelu,
     sine_position_code,
 )
+from distilpose_keras.models.token_layers import AddConstant, PrependConstant
+from distilpose_keras.types import Tensor
+
+if TYPE_CHECKING:
+    from distilpose_keras.models.folding import Folding
+    from distilpose_keras.models.transformer import TokenTransformer
 
 NORMS_FOR_INTEGERS = 3
 
 
-def deployed_keypoint_tokens(folding, transformer, num_keypoints, *, name):
+def deployed_keypoint_tokens(
+    folding: "Folding",
+    transformer: "TokenTransformer",
+    num_keypoints: int,
+    *,
+    name: str,
+) -> Tensor:
     """Build what `transformer.tokens` does, for inference.
 
     Args:
@@ -67,7 +80,7 @@ def deployed_keypoint_tokens(folding, transformer, num_keypoints, *, name):
     return x
 
 
-def centered(*weights):
+def centered(*weights: np.ndarray) -> list[np.ndarray]:
     """Return what is written to a normed stream, without its mean over channels."""
     return [w - w.mean(axis=-1, keepdims=True) for w in weights]
 
@@ -76,12 +89,12 @@ def centered(*weights):
 class CenteredNorm(layers.Layer):
     """Layer-norm without scale and offset, of tokens whose channel mean is zero."""
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         """Divide by the root mean square over channels."""
         return centered_norm(x, lambda step, value: value)
 
 
-def centered_norm(x, between):
+def centered_norm(x: Tensor, between: Callable[[str, Tensor], Tensor]) -> Tensor:
     """Compute a `CenteredNorm` operation by operation.
 
     Args:
@@ -96,14 +109,16 @@ def centered_norm(x, between):
     return x * y
 
 
-def norm(folding, x, name):
+def norm(folding: "Folding", x: Tensor, name: str) -> Tensor:
     """Build a layer-norm without its scale and offset, or several after another."""
     for i in range(1, folding.norms):
         x = CenteredNorm(name=f"{name}-{i}")(x)
     return CenteredNorm(name=name)(x)
 
 
-def linear_after_norm(folding, name, norm_name):
+def linear_after_norm(
+    folding: "Folding", name: str, norm_name: str
+) -> tuple[np.ndarray, np.ndarray]:
     """Return a linear map that has taken over scale and offset of its layer-norm."""
     kernel, bias = folding.linear(name)
     gamma = folding.weight(f"{norm_name}/gamma")
@@ -111,7 +126,7 @@ def linear_after_norm(folding, name, norm_name):
     return gamma[:, None] * kernel, bias + beta @ kernel
 
 
-def dense(x, kernel, bias, name):
+def dense(x: Tensor, kernel: np.ndarray, bias: np.ndarray, name: str) -> Tensor:
     """Build a linear map of the last axis of (B, N, C), as one matrix product."""
     batch, count, channels = x.shape
     rows = -1 if batch is None else batch * count
@@ -170,7 +185,13 @@ def _transformer_layer(x, transformer, folding, *, name, outputs):
     return x + dense(y, *out, f"{mlp}-fn-net-3")
 
 
-def quantized_tokens(quantized, transformer, num_keypoints, name, last_norm):
+def quantized_tokens(
+    quantized: Any,
+    transformer: "TokenTransformer",
+    num_keypoints: int,
+    name: str,
+    last_norm: str,
+) -> tuple[Tensor, Tensor]:
     """Return the tokens that are distilled, of a graph that computes in integers.
 
     The visual tokens of the last layer, which a deployed graph leaves out, are computed

@@ -7,7 +7,8 @@ import numpy as np
 from keras import layers, ops
 
 from distilpose_keras.models.config import check_divisible
-from distilpose_keras.models.layers import AddPositions, attend, layer_norm
+from distilpose_keras.models.layers import attend, layer_norm
+from distilpose_keras.models.token_layers import AddPositions
 
 DROPOUT = 0.1  # TransPose's, everywhere in a layer; in training only
 

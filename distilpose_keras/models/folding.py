@@ -11,11 +11,14 @@ Passes over any functional graph, none of which changes an output:
 * Only what the wanted outputs depend on is built: the rest is for training.
 """
 
+from collections.abc import Iterable
+
 import keras
 import numpy as np
 from keras import layers, ops
 
 from distilpose_keras.models.decoding import Decode
+from distilpose_keras.types import Tensor
 
 # Layers that take over a batch-norm, and the axes of their kernels that it scales.
 FOLDABLE = {
@@ -37,7 +40,7 @@ class Folding:
         norms: times that tokens are normalised, see `models.deployed_tokens`.
     """
 
-    def __init__(self, model, images, *, norms=1):
+    def __init__(self, model: keras.Model, images: Tensor, *, norms: int = 1) -> None:
         """Take a `PoseModel`; all weights are those of now."""
         self.images = images
         self.codec = model.pose_config.codec
@@ -52,26 +55,26 @@ class Folding:
             for variable in layer.variables
         }
 
-    def weight(self, name):
+    def weight(self, name: str) -> np.ndarray:
         """Return a weight, ``layer/variable``, in float64: folding adds no rounding."""
         return self._weights[name].astype("float64")
 
-    def linear(self, name):
+    def linear(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Return kernel and bias of a linear map or convolution; no bias is zeros."""
         kernel = self.weight(f"{name}/kernel")
         if f"{name}/bias" in self._weights:
             return kernel, self.weight(f"{name}/bias")
         return kernel, np.zeros(kernel.shape[-1])
 
-    def outputs(self, names):
+    def outputs(self, names: Iterable[str]) -> dict[str, Tensor]:
         """Build some of the model's outputs in the new graph: a dict of tensors."""
         return self._build({name: self._model.output[name] for name in names})
 
-    def input_of(self, layer_name):
+    def input_of(self, layer_name: str) -> Tensor:
         """Build what a layer of the model reads, in the new graph."""
         return self._build(self._model.get_layer(layer_name).input)
 
-    def decode(self, outputs):
+    def decode(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Decode outputs in the new graph: `keypoints` and `scores`."""
         if self.codec.outputs == ("keypoints", "scores"):
             return self.codec.graph_decode(outputs)
@@ -82,14 +85,16 @@ class Folding:
         return _Passes(self, part, self._mean, self._deviation).run()
 
 
-def with_weights(layer, x, *weights):
+def with_weights(layer: keras.layers.Layer, x: Tensor, *weights: np.ndarray) -> Tensor:
     """Apply a layer and give it its weights."""
     y = layer(x)
     layer.set_weights(weights)
     return y
 
 
-def float_dense(x, kernel, bias, *, name):
+def float_dense(
+    x: Tensor, kernel: np.ndarray, bias: np.ndarray, *, name: str
+) -> Tensor:
     """Apply a linear map in float32, whatever precision is used around it."""
     return with_weights(
         layers.Dense(len(bias), name=name, dtype="float32"), x, kernel, bias

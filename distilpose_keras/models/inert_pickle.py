@@ -57,7 +57,7 @@ def load(file, makers, persistent_load):
             a length in the pickle is asked of it before it is believed.
         makers: dict from the path of a class or function to the function of ours that
             is called in its place, with what the pickle calls it with.
-        persistent_load: function of a persistent id, as of `pickle.Unpickler`.
+        persistent_load: function of a persistent id, see `pickle.Unpickler`.
 
     Returns:
         Plain values, what the makers return, `Name` and `Inert` objects.

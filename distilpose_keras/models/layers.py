@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from distilpose_keras.types import Tensor
+
 EPSILON = 1e-5  # PyTorch's default for batch-norm and layer-norm; Keras' is 1e-3
 BATCH_NORM_MOMENTUM = 0.9  # PyTorch counts the other way: 0.1
 # Published initialisation of token layers (TokenPose): truncated normal.
@@ -20,12 +22,12 @@ PACKAGE = "distilpose_keras"
 OUTPUT_DTYPE = "float32"
 
 
-def conv_initializer():
+def conv_initializer() -> keras.initializers.Initializer:
     """He et al. (2015), by fan-out as in the published ResNets."""
     return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
 
 
-def pad_for(x, kernel_size, strides):
+def pad_for(x: Tensor, kernel_size: int, strides: int) -> Tensor:
     """Pad both sides alike, as PyTorch does where Keras' "same" would not.
 
     Returns:
@@ -39,16 +41,16 @@ def pad_for(x, kernel_size, strides):
 
 
 def conv_bn(
-    x,
-    filters,
-    kernel_size,
+    x: Tensor,
+    filters: int,
+    kernel_size: int,
     *,
-    name,
-    norm_name,
-    strides=1,
-    relu=True,
+    name: str,
+    norm_name: str,
+    strides: int = 1,
+    relu: bool = True,
     use_bias=False,
-):
+) -> Tensor:
     """Convolution without bias, batch-norm, and a ReLU, unless told otherwise."""
     x, padding = pad_for(x, kernel_size, strides)
     x = layers.Conv2D(
@@ -64,19 +66,23 @@ def conv_bn(
     return ops.relu(x) if relu else x
 
 
-def batch_norm(x, name):
+def batch_norm(x: Tensor, name: str) -> Tensor:
     """Batch-norm with PyTorch's constants."""
     return layers.BatchNormalization(
         momentum=BATCH_NORM_MOMENTUM, epsilon=EPSILON, name=name
     )(x)
 
 
-def layer_norm(x, name, dtype=None, *, epsilon=EPSILON):
+def layer_norm(
+    x: Tensor, name: str, dtype: str | None = None, *, epsilon=EPSILON
+) -> Tensor:
     """Layer-norm over channels, with PyTorch's epsilon by default."""
     return layers.LayerNormalization(epsilon=epsilon, name=name, dtype=dtype)(x)
 
 
-def dense(x, units, name, *, use_bias=True, dtype=None):
+def dense(
+    x: Tensor, units: int, name: str, *, use_bias: bool = True, dtype: str | None = None
+) -> Tensor:
     """A linear map of the last axis, initialised as the published token layers."""
     return layers.Dense(
         units,
@@ -87,12 +93,12 @@ def dense(x, units, name, *, use_bias=True, dtype=None):
     )(x)
 
 
-def gelu(x):
+def gelu(x: Tensor) -> Tensor:
     """Exact GELU by erf: TensorFlow's own is traced to Erfc, which ONNX has not."""
     return 0.5 * x * (1.0 + ops.erf(x * float(np.sqrt(0.5))))
 
 
-def sine_position_code(rows, columns, dim):
+def sine_position_code(rows: int, columns: int, dim: int) -> np.ndarray:
     """Fixed 2D sine code of a grid of tokens (TokenPose, after DETR).
 
     The first half of the channels encodes y, the second x; each as interleaved sine
@@ -114,124 +120,23 @@ def sine_position_code(rows, columns, dim):
     return code.astype("float32")
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
-class PrependTokens(layers.Layer):
-    """Puts K learned keypoint tokens before the visual tokens.
-
-    Maps (B, P, D) to (B, K + P, D).
-    """
-
-    def __init__(self, num_tokens, **kwargs):
-        """Make the layer; `num_tokens` is K."""
-        super().__init__(**kwargs)
-        self.num_tokens = num_tokens
-
-    def build(self, input_shape):
-        """Add the (1, K, D) tokens."""
-        self.tokens = self.add_weight(
-            name="keypoint_token",
-            shape=(1, self.num_tokens, input_shape[-1]),
-            initializer=keras.initializers.get(TOKEN_INITIALIZER),
-        )
-
-    def call(self, visual_tokens):
-        """Return keypoint tokens and visual tokens as one sequence."""
-        batch, _, dim = ops.shape(visual_tokens)
-        tokens = ops.cast(self.tokens, visual_tokens.dtype)
-        tokens = ops.broadcast_to(tokens, (batch, self.num_tokens, dim))
-        return ops.concatenate([tokens, visual_tokens], axis=1)
-
-    def compute_output_shape(self, input_shape):
-        """(B, K + P, D) of (B, P, D)."""
-        batch, count, dim = input_shape
-        return batch, None if count is None else count + self.num_tokens, dim
-
-    def get_config(self):
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "num_tokens": self.num_tokens}
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-class AddPositions(layers.Layer):
-    """Adds the sine position code to the last rows * columns tokens.
-
-    Maps (B, N, D) to (B, N, D); tokens before the last rows * columns stay.
-    """
-
-    def __init__(self, grid, **kwargs):
-        """Make the layer; `grid` is (rows, columns) of the visual tokens."""
-        super().__init__(**kwargs)
-        self.grid = tuple(grid)
-
-    def build(self, input_shape):
-        """Compute the code, zero for the keypoint tokens: (N, D)."""
-        _, count, dim = input_shape
-        code = sine_position_code(*self.grid, dim)
-        self._code = np.pad(code, ((count - len(code), 0), (0, 0)))
-
-    def call(self, tokens):
-        """Return the tokens with their positions."""
-        return tokens + ops.cast(self._code, tokens.dtype)
-
-    def get_config(self):
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "grid": self.grid}
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-class AddConstant(layers.Layer):
-    """Adds a constant (N, D) array to (B, N, D) tokens."""
-
-    def __init__(self, value, **kwargs):
-        """Make the layer; `value` is the (N, D) array."""
-        super().__init__(**kwargs)
-        self._value = np.asarray(value, "float32")
-
-    def call(self, tokens):
-        """Return the tokens plus the constant."""
-        return tokens + ops.cast(self._value, tokens.dtype)
-
-    def get_config(self):
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "value": self._value.tolist()}
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-class PrependConstant(layers.Layer):
-    """Puts constant (K, D) tokens before (B, P, D) tokens."""
-
-    def __init__(self, value, **kwargs):
-        """Make the layer; `value` is the (K, D) array."""
-        super().__init__(**kwargs)
-        self._value = np.asarray(value, "float32")
-
-    def call(self, tokens):
-        """Return (B, K + P, D)."""
-        value = ops.cast(self._value, tokens.dtype)[None]
-        batch = ops.shape(tokens)[0]
-        value = ops.broadcast_to(value, (batch, *self._value.shape))
-        return ops.concatenate([value, tokens], axis=1)
-
-    def get_config(self):
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "value": self._value.tolist()}
-
-
-def split_heads(x, heads):
+def split_heads(x: Tensor, heads: int) -> Tensor:
     """(B, N, heads * d) -> (B, heads, N, d)."""
     batch, count, dim = x.shape
     x = ops.reshape(x, (batch or -1, count, heads, dim // heads))
     return ops.transpose(x, (0, 2, 1, 3))
 
 
-def merge_heads(x):
+def merge_heads(x: Tensor) -> Tensor:
     """(B, heads, N, d) -> (B, N, heads * d)."""
     batch, heads, count, dim = x.shape
     x = ops.transpose(x, (0, 2, 1, 3))
     return ops.reshape(x, (batch or -1, count, heads * dim))
 
 
-def attend(queries, keys, values, heads, *, name, dropout=0.0):
+def attend(
+    queries: Tensor, keys: Tensor, values: Tensor, heads: int, *, name: str, dropout=0.0
+) -> Tensor:
     """Multi-head attention of projected tokens; queries are already scaled.
 
     Args:
@@ -253,7 +158,9 @@ def attend(queries, keys, values, heads, *, name, dropout=0.0):
     return merge_heads(ops.matmul(maps, split_heads(values, heads)))
 
 
-def transformer_layer(tokens, heads, mlp_ratio, *, name):
+def transformer_layer(
+    tokens: Tensor, heads: int, mlp_ratio: int, *, name: str
+) -> Tensor:
     """One pre-norm layer: attention, then an MLP, each added to its input.
 
     Args:
@@ -291,7 +198,13 @@ def deconvolution(x, filters, index):
     return ops.relu(batch_norm(x, f"{name}-{3 * index + 1}"))
 
 
-def heatmap_layer(x, num_keypoints, *, kernel_size=1, name="keypoint_head-final_layer"):
+def heatmap_layer(
+    x: Tensor,
+    num_keypoints: int,
+    *,
+    kernel_size=1,
+    name: str = "keypoint_head-final_layer",
+) -> Tensor:
     """Map (B, H, W, C) features to heatmaps (B, K, H, W) by a convolution."""
     x = layers.Conv2D(
         num_keypoints,
@@ -304,12 +217,12 @@ def heatmap_layer(x, num_keypoints, *, kernel_size=1, name="keypoint_head-final_
     return ops.transpose(x, (0, 3, 1, 2))
 
 
-def scores_and_sigmas(x):
+def scores_and_sigmas(x: Tensor) -> dict[str, Tensor]:
     """Split raw (B, K, 3 + S) outputs: scores raw, sigmas (B, K, 2) positive."""
     return {"scores": x[..., 2:3], "sigmas": positive_sigmas(x[..., 3:])}
 
 
-def positive_sigmas(raw):
+def positive_sigmas(raw: Tensor) -> Tensor:
     """(B, K, 2) standard deviations of raw (B, K, 1 or 2)."""
     sigmas = ops.softplus(raw)
     return ops.concatenate([sigmas, sigmas], -1) if raw.shape[-1] == 1 else sigmas

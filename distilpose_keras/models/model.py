@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from distilpose_keras.models.presets import (
     weights_file,
 )
 from distilpose_keras.safety import check_keras
+from distilpose_keras.types import FilePath
 
 # Classes of model files, as Keras names them, and the backend that one alone runs on.
 FILES = {
@@ -53,7 +53,7 @@ class PoseModel(keras.Model):
         self.metadata = dict(metadata or {})
 
     @classmethod
-    def from_preset(cls, preset: str | os.PathLike) -> "PoseModel":
+    def from_preset(cls, preset: FilePath) -> "PoseModel":
         """Return a trained model.
 
         Args:
@@ -83,7 +83,7 @@ class PoseModel(keras.Model):
 def build_model(
     name_or_config: str | PoseConfig,
     *,
-    weights: str | os.PathLike | None = None,
+    weights: FilePath | None = None,
     **overrides: Any,
 ) -> PoseModel:
     """Build a named model.
@@ -139,7 +139,7 @@ def find_config(name_or_config: str | PoseConfig) -> PoseConfig:
     )
 
 
-def load_model(path: str | os.PathLike) -> Any:
+def load_model(path: FilePath) -> Any:
     """Read a model from a ``.keras`` file, whichever backend wrote it.
 
     Returns:

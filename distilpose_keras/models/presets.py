@@ -16,6 +16,7 @@ from distilpose_keras.models.families import (
     simcc,
     simple_baseline,
     tokenpose,
+    tokenpose_release,
     transpose,
     vitpose,
 )
@@ -28,6 +29,10 @@ FAMILIES = {
     "tokenpose": (tokenpose.TokenPose, tokenpose.MODELS),
     "simple_baseline": (simple_baseline.SimpleBaseline, simple_baseline.MODELS),
     "hrnet": (hrnet.HRNet, hrnet.MODELS),
+    "tokenpose_release": (
+        tokenpose_release.TokenPoseRelease,
+        tokenpose_release.MODELS,
+    ),
     "transpose": (transpose.TransPose, transpose.MODELS),
     "deeppose": (deeppose.DeepPose, deeppose.MODELS),
     "rtmpose": (rtmpose.RTMPose, rtmpose.MODELS),

@@ -1,6 +1,7 @@
 """The transformer over keypoint and visual tokens (TokenPose, Li et al., 2021)."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -9,11 +10,14 @@ from keras import layers, ops
 from distilpose_keras.models.config import check_divisible
 from distilpose_keras.models.layers import (
     TOKEN_INITIALIZER,
-    AddPositions,
-    PrependTokens,
     sine_position_code,
     transformer_layer,
 )
+from distilpose_keras.models.token_layers import AddPositions, PrependTokens
+from distilpose_keras.types import Tensor
+
+if TYPE_CHECKING:
+    from distilpose_keras.models.config import PoseConfig
 
 POSITION_KEY = "pos_embedding"  # computed from the sizes, but stored by PyTorch
 
@@ -28,6 +32,8 @@ class TokenTransformer:
         layers: transformer layers.
         heads: attention heads.
         mlp_ratio: hidden over outer channels of the MLPs.
+        blocks: transformers in a row that share the layers; the keypoint tokens of
+            each are read.
     """
 
     patch_size: tuple[int, int] = (4, 3)
@@ -35,11 +41,13 @@ class TokenTransformer:
     layers: int = 12
     heads: int = 8
     mlp_ratio: int = 3
+    blocks: int = 1
 
     def __post_init__(self):
         """Check that the channels divide."""
         check_divisible("dim", [self.dim], [self.heads])
         check_divisible("dim", [self.dim], [4])
+        check_divisible("layers", [self.layers], [self.blocks])
 
     def patch_in_image(self, stride: int) -> tuple[int, int]:
         """Return (height, width) of a visual token in pixels of the image."""
@@ -51,20 +59,24 @@ class TokenTransformer:
         return height // self.patch_size[0], width // self.patch_size[1]
 
 
-def tokens(features, transformer, num_keypoints, *, name):
+def tokens(
+    features: Tensor, transformer: TokenTransformer, num_keypoints: int, *, name: str
+) -> tuple[Tensor, Tensor]:
     """Run the transformer over keypoint tokens and patches of the features.
 
     The position code is added before the first layer and again before every later
-    one; no norm follows the last. These are the tokens that are distilled.
+    one, but for the first of a later transformer in a row; no norm follows the last.
+    These are the tokens that are distilled.
 
     Args:
-        features: (B, H / 4, W / 4, C).
+        features: (B, H / S, W / S, C).
         transformer: `TokenTransformer`.
         num_keypoints: K.
         name: published prefix of the head.
 
     Returns:
-        keypoint_tokens (B, K, D), visual_tokens (B, P, D).
+        keypoint_tokens (B, K, D), visual_tokens (B, P, D). Of several transformers in
+        a row the keypoint tokens are (B, K, blocks * D), the last ones last.
     """
     dim, k = transformer.dim, num_keypoints
     rows, columns = transformer.grid(features.shape[1:3])
@@ -78,27 +90,35 @@ def tokens(features, transformer, num_keypoints, *, name):
     )(features)
     x = ops.reshape(x, (-1, rows * columns, dim))  # (B, P, D)
     x = PrependTokens(k, name=name)(x)  # (B, K + P, D)
+    per_block = transformer.layers // transformer.blocks
+    read = []
     for i in range(transformer.layers):
-        x = AddPositions((rows, columns), name=f"{name}-positions-{i}")(x)
+        if i == 0 or i % per_block:
+            x = AddPositions((rows, columns), name=f"{name}-positions-{i}")(x)
         x = transformer_layer(
             x,
             transformer.heads,
             transformer.mlp_ratio,
             name=f"{name}-transformer-layers-{i}",
         )
-    return x[:, :k], x[:, k:]
+        if (i + 1) % per_block == 0:
+            read.append(x[:, :k])
+    keypoint_tokens = read[0] if len(read) == 1 else ops.concatenate(read, axis=-1)
+    return keypoint_tokens, x[:, k:]
 
 
-def check_token_input(config):
+def check_token_input(config: Any, strides=(4,)) -> None:
     """Raise a ValueError unless the input of a token model divides into patches.
 
     Args:
         config: a `PoseConfig` with a `backbone` and a `transformer`.
+        strides: that the backbone may have.
     """
     stride = config.backbone.stride
-    if stride != 4:
+    if stride not in strides:
+        known = " or ".join(map(str, strides))
         raise ValueError(
-            "a token head needs a backbone of stride 4. "
+            f"a token head needs a backbone of stride {known}. "
             f"Received: {type(config.backbone).__name__} of stride {stride}"
         )
     divisor = config.backbone.divisor
@@ -107,7 +127,7 @@ def check_token_input(config):
     check_divisible("input_size", config.input_size, patch)
 
 
-def without_positions(state, config):
+def without_positions(state: dict[str, Any], config: "PoseConfig") -> dict[str, Any]:
     """Drop stored position codes from a checkpoint: they are computed.
 
     Args:

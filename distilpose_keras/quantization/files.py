@@ -5,6 +5,8 @@ DEQUANTIZE, that carries its range. The pairs are taken out of the float file, a
 ranges they carried are what it is quantized with: those of training.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from distilpose_keras.export.convert import convert_once, graph_to_tflite
@@ -15,11 +17,21 @@ from distilpose_keras.export.tflite.graph import kinds, squares_as_products
 from distilpose_keras.export.tflite.quantize import SAME_SCALE, quantize
 from distilpose_keras.formats.tflite_file import pack_model, read_model
 from distilpose_keras.quantization.graph import with_float_kernels
+from distilpose_keras.types import FilePath
+
+if TYPE_CHECKING:
+    from distilpose_keras.quantization.student import QuantizedStudent
 
 PRECISIONS = ("int8-full", "float32")
 
 
-def export_quantized(student, path, crops=None, *, precision="int8-full"):
+def export_quantized(
+    student: "QuantizedStudent",
+    path: FilePath,
+    crops: np.ndarray | None = None,
+    *,
+    precision: str = "int8-full",
+) -> None:
     """Write a fake-quantized student as a TFLite file.
 
     The ``int8-full`` file is one of `export_tflite`, with the
@@ -61,7 +73,9 @@ def _to_tflite(student):
     return graph_to_tflite(with_float_kernels(student.deployed))
 
 
-def take_out_fake_quantization(content):
+def take_out_fake_quantization(
+    content: bytes,
+) -> tuple[bytes, dict[str, tuple[float, float]]]:
     """Remove the pairs of QUANTIZE and DEQUANTIZE from a float TFLite file.
 
     Args:
@@ -124,7 +138,9 @@ def _drop_unused_tensors(model):
         end.tensorIndex = new[end.tensorIndex]
 
 
-def spread_ranges(content, ranges):
+def spread_ranges(
+    content: bytes, ranges: dict[str, tuple[float, float]]
+) -> dict[str, tuple[float, float]]:
     """Give the ranges of rounded tensors to those that hold the same values.
 
     Args:

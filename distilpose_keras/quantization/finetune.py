@@ -1,5 +1,7 @@
 """Fine-tuning of a fake-quantized student under its teacher."""
 
+from typing import TYPE_CHECKING
+
 from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.quantization.student import check_distillable
 from distilpose_keras.training.callbacks import StopOnNonFiniteLoss
@@ -7,14 +9,26 @@ from distilpose_keras.training.logs import shown_progress
 from distilpose_keras.training.optimizers import make_optimizer
 from distilpose_keras.training.schedules import warmup_cosine
 
+if TYPE_CHECKING:
+    import keras
+
+    from distilpose_keras.models.model import PoseModel
+    from distilpose_keras.quantization.student import QuantizedStudent
+
 LEARNING_RATE = 1e-4
 # The last part of the epochs trains on ranges that no longer move.
 FROZEN_SHARE = 0.3
 
 
 def finetune(
-    student, teacher, batches, *, epochs, learning_rate=LEARNING_RATE, verbose="auto"
-):
+    student: "QuantizedStudent",
+    teacher: "PoseModel",
+    batches: "keras.utils.PyDataset",
+    *,
+    epochs: int,
+    learning_rate: float = LEARNING_RATE,
+    verbose: str | int = "auto",
+) -> dict[str, list[float]]:
     """Fine-tune a fake-quantized student by the losses of its distillation.
 
     Args:
@@ -54,7 +68,7 @@ def finetune(
     return history
 
 
-def check_pair(student, teacher):
+def check_pair(student: "PoseModel", teacher: "PoseModel") -> None:
     """Raise a ValueError unless a teacher can teach a student; takes no time."""
     check_distillable(student)
     Distiller(student=student, teacher=teacher)

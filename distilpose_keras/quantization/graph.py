@@ -18,7 +18,7 @@ from distilpose_keras.export.integers import (
     largest_inverse,
 )
 from distilpose_keras.models.deployed_tokens import CenteredNorm, centered_norm
-from distilpose_keras.models.layers import PrependConstant, PrependTokens
+from distilpose_keras.models.token_layers import PrependConstant, PrependTokens
 from distilpose_keras.quantization.layers import (
     FakeQuantize,
     FakeQuantizedConv2D,

@@ -95,6 +95,14 @@ class _FakeQuantizedKernel:
         self._quantizer = weight_quantizer()
         self._ranges = build_quantizer(self._quantizer, self, self.kernel.shape)
 
+    def save_own_variables(self, store):
+        """Save the ranges too: the layers of Keras save kernel and bias alone."""
+        layers.Layer.save_own_variables(self, store)
+
+    def load_own_variables(self, store):
+        """Load what was saved."""
+        layers.Layer.load_own_variables(self, store)
+
     def rounded_kernel(self, training):
         """Return the kernel as int8 has it."""
         return self._quantizer(self.kernel.value, bool(training), self._ranges)

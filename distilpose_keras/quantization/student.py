@@ -14,9 +14,10 @@ from distilpose_keras.models.presets import config_from_dict, config_to_dict
 from distilpose_keras.pixels import IMAGE_MEAN, IMAGE_STD
 from distilpose_keras.quantization.graph import FakeQuantizedGraph, operation_ranges
 from distilpose_keras.quantization.layers import FakeQuantize
+from distilpose_keras.types import Json
 
 
-def quantize_aware(student, crops):
+def quantize_aware(student: PoseModel, crops: np.ndarray) -> "QuantizedStudent":
     """Return a student that trains as if it were computed in integers.
 
     Batch-norm is folded into the convolutions, and the whole graph is what `deploy`
@@ -44,7 +45,7 @@ def quantize_aware(student, crops):
     return QuantizedStudent(student, crops)
 
 
-def check_distillable(student):
+def check_distillable(student: PoseModel) -> None:
     """Raise a ValueError unless a model is a student that a teacher can teach."""
     check_model(student)
     if not student.pose_config.integer_only:
@@ -78,7 +79,7 @@ class QuantizedStudent(keras.Model):
             `keypoints` and `scores`; it shares this model's weights.
     """
 
-    def __init__(self, student, crops=None):
+    def __init__(self, student: PoseModel, crops: np.ndarray | None = None) -> None:
         """Quantize a student; see `quantize_aware`.
 
         Args:
@@ -102,7 +103,7 @@ class QuantizedStudent(keras.Model):
         self.metadata = dict(student.metadata)
         self.deployed = deployed
 
-    def freeze_ranges(self):
+    def freeze_ranges(self) -> None:
         """Keep the ranges of all activations from the next `compile` on."""
         for layer in self._roundings():
             layer.frozen = True
@@ -111,7 +112,7 @@ class QuantizedStudent(keras.Model):
         """Leave out the deployed graph: Keras would save its layers a second time."""
         return [name for name in super().__dir__() if name != "deployed"]
 
-    def get_config(self):
+    def get_config(self) -> Json:
         """Return what rebuilds the graph, and what is known about it, as JSON."""
         return {
             "pose_config": config_to_dict(self.pose_config),
@@ -120,7 +121,7 @@ class QuantizedStudent(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Json) -> "QuantizedStudent":
         """Build the graph that `get_config` describes, for weights to be loaded."""
         student = PoseModel(config_from_dict(config["pose_config"]), config["metadata"])
         model = cls(student)

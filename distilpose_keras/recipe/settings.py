@@ -113,8 +113,11 @@ def demo_recipe():
     )
 
 
-# Teachers of the students that the paper's own does not teach.
+# Students that were published with a teacher; others may be given one.
+PAPER_TEACHER = "tokenpose_hrnet_w48"
 _TEACHERS = {
+    "distilpose_s": PAPER_TEACHER,
+    "distilpose_l": PAPER_TEACHER,
     "demo_student": "demo_teacher",
     "deeppose_resnet50_distilled": "simple_baseline_resnet50",  # the paper's Table 6
 }
@@ -124,8 +127,8 @@ def recipe_of(model, *, demo=False, given_teacher=False):
     """Return the settings that train a named model.
 
     Args:
-        model: name in `MODELS`. A student is trained under its teacher, any other
-            model alone.
+        model: name in `MODELS`. A student that was published with a teacher is
+            trained under it, any other model alone.
         demo: train the demonstration's small student or teacher instead.
         given_teacher: a trained teacher is at hand.
 
@@ -135,10 +138,9 @@ def recipe_of(model, *, demo=False, given_teacher=False):
     """
     if model not in MODELS:
         raise ValueError(f"unknown model {model!r}; known: {', '.join(MODELS)}")
-    if MODELS[model].distillable:
-        if demo:
-            return demo_recipe()
-        return paper_recipe(model, _TEACHERS.get(model, "tokenpose_hrnet_w48"))
+    teacher = _TEACHERS.get(model, PAPER_TEACHER if given_teacher else None)
+    if teacher is not None and MODELS[model].distillable:
+        return demo_recipe() if demo else paper_recipe(model, teacher)
     if given_teacher:
         raise ValueError(f"{model} is trained alone: it has no use for --teacher")
     return replace(

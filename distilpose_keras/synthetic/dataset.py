@@ -7,6 +7,7 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -21,6 +22,10 @@ from distilpose_keras.synthetic.annotations import (
 from distilpose_keras.synthetic.casting import VARIED
 from distilpose_keras.synthetic.render import draw_scene, map_faces
 from distilpose_keras.synthetic.scene import sample_scene
+from distilpose_keras.types import FilePath, Json, Size
+
+if TYPE_CHECKING:
+    from distilpose_keras.synthetic.casting import Casting
 
 SPLITS = ("train", "val")
 # Ids of validation pictures start here, so that no two pictures share one.
@@ -30,7 +35,9 @@ _CHUNK = 50  # pictures per task of a worker
 _WORTH_A_WORKER = 500
 
 
-def render_image(seed, split, index, size, casting=VARIED):
+def render_image(
+    seed: int, split: str, index: int, size: Size, casting: "Casting" = VARIED
+) -> tuple[np.ndarray, list[Json], list[Json]]:
     """Render one picture.
 
     Args:
@@ -143,16 +150,16 @@ def _write_annotations(folder, results):
 
 
 def render_dataset(
-    out_dir,
+    out_dir: FilePath,
     *,
-    train_images,
-    val_images,
-    seed=0,
-    image_size=(240, 320),
-    casting=VARIED,
-    workers=None,
-    progress=False,
-):
+    train_images: int,
+    val_images: int,
+    seed: int = 0,
+    image_size: Size = (240, 320),
+    casting: "Casting" = VARIED,
+    workers: int | None = None,
+    progress: bool = False,
+) -> Path:
     """Render pictures of people with keypoints, in COCO's format and layout.
 
     Writes ``train2017/`` and ``val2017/`` (JPEG), ``annotations/

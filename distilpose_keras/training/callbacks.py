@@ -1,11 +1,15 @@
 """Callbacks of a training: a finite loss, checkpoints, averages and the best model."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 
 from distilpose_keras.files import atomic_path
 from distilpose_keras.training.ema import averaged_weights
 from distilpose_keras.training.resume import Position, save_checkpoint
+from distilpose_keras.types import FilePath
 
 CHECK_EVERY = 20  # steps between looks at the loss: each makes the host wait
 
@@ -24,26 +28,28 @@ class StopOnNonFiniteLoss(keras.callbacks.Callback):
         checkpoint_folder: named in the message, as what remains usable.
     """
 
-    def __init__(self, checkpoint_folder=None):
-        """See the class."""
+    def __init__(self, checkpoint_folder: FilePath | None = None) -> None:
+        """Count epochs from the first."""
         super().__init__()
         self.checkpoint_folder = checkpoint_folder
         self.epoch = 0
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Note the epoch for the message."""
         self.epoch = epoch
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         """Look at the loss, every few steps."""
         if batch % CHECK_EVERY == 0:
             self.check(logs, f"at step {batch + 1}")
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at the loss of the epoch."""
         self.check(logs, "at its end")
 
-    def check(self, logs, when):
+    def check(self, logs: dict[str, Any] | None, when: str) -> None:
         """Raise `NonFiniteLoss` if a figure is not finite.
 
         Args:
@@ -82,15 +88,15 @@ class TrainingCheckpoint(keras.callbacks.Callback):
 
     def __init__(
         self,
-        folder,
+        folder: FilePath,
         *,
-        every_steps,
-        batches_per_epoch,
-        start,
-        stop_on_non_finite,
-        remembered=(),
-    ):
-        """See the class."""
+        every_steps: int | None,
+        batches_per_epoch: int,
+        start: Position,
+        stop_on_non_finite: StopOnNonFiniteLoss,
+        remembered: Sequence[Any] = (),
+    ) -> None:
+        """Go on counting steps where the training starts from."""
         super().__init__()
         self.folder = folder
         self.every_steps = every_steps
@@ -101,12 +107,14 @@ class TrainingCheckpoint(keras.callbacks.Callback):
         self.offset = start.batch
         self.saved_step = start.step
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Count batches from the start of the epoch again, but for a resumed one."""
         if epoch != self.epoch:
             self.epoch, self.offset = epoch, 0
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         """Write a checkpoint if it is time for one and the epoch is not over."""
         if self.every_steps is None:
             return
@@ -117,7 +125,7 @@ class TrainingCheckpoint(keras.callbacks.Callback):
             self.stop_on_non_finite.check(logs, f"at step {batch + 1}")
             self._save(self.epoch, done, step)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write a checkpoint of the finished epoch."""
         self._save(epoch + 1, 0, (epoch + 1) * self.batches_per_epoch)
 
@@ -139,15 +147,15 @@ class BestModel(keras.callbacks.Callback):
         monitor: name of the figure in the logs of an epoch; larger is better.
     """
 
-    def __init__(self, path, pose_model, monitor):
-        """See the class."""
+    def __init__(self, path: FilePath, pose_model: keras.Model, monitor: str) -> None:
+        """Know no best value yet."""
         super().__init__()
         self.path = path
         self.pose_model = pose_model
         self.monitor = monitor
         self.best = None
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save if this epoch is the best."""
         value = (logs or {}).get(self.monitor)
         if value is None or (self.best is not None and value <= self.best):
@@ -156,11 +164,11 @@ class BestModel(keras.callbacks.Callback):
         with atomic_path(self.path) as temporary:
             self.pose_model.save(temporary)
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         """Return what a resumed training must know."""
         return {"best": self.best}
 
-    def set_state(self, state):
+    def set_state(self, state: dict[str, Any]) -> None:
         """Take up what `get_state` returned."""
         self.best = state["best"]
 
@@ -176,29 +184,29 @@ class AveragesBegin(keras.callbacks.Callback):
     sums and differences, which round: 86 of 150 weights came back changed.
     """
 
-    def __init__(self):
-        """See the class."""
+    def __init__(self) -> None:
+        """Show nothing yet."""
         super().__init__()
         self.block = None
 
-    def enter(self):
+    def enter(self) -> None:
         """Put the averages in place."""
         self.block = averaged_weights(self.model)
         self.block.__enter__()
 
-    def leave(self):
+    def leave(self) -> None:
         """Bring the trained weights back."""
         self.block.__exit__(None, None, None)
 
-    def on_test_begin(self, logs=None):
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Validate the averages."""
         self.enter()
 
-    def on_test_end(self, logs=None):
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         """Go on with the trained weights."""
         self.leave()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Let the following callbacks see the averages."""
         self.enter()
 
@@ -210,12 +218,12 @@ class AveragesEnd(keras.callbacks.Callback):
         begin: the `AveragesBegin` of the same list.
     """
 
-    def __init__(self, begin):
-        """See the class."""
+    def __init__(self, begin: AveragesBegin) -> None:
+        """Know whose block to end."""
         super().__init__()
         self.begin = begin
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Go on with the trained weights."""
         self.begin.leave()
 
@@ -229,13 +237,17 @@ class StartEpoch(keras.callbacks.Callback):
             or None.
     """
 
-    def __init__(self, dataset, metric_values=None):
-        """See the class."""
+    def __init__(
+        self,
+        dataset: keras.utils.PyDataset,
+        metric_values: list[np.ndarray] | None = None,
+    ) -> None:
+        """Wait for the first epoch."""
         super().__init__()
         self.dataset = dataset
         self.metric_values = metric_values
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Set the epoch before its first batch is asked for."""
         if hasattr(self.dataset, "set_epoch"):
             self.dataset.set_epoch(epoch)

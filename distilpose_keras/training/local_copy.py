@@ -1,5 +1,7 @@
 """A copy of a model in training, on one device and outside every strategy."""
 
+from typing import Any
+
 import keras
 
 from distilpose_keras.training.strategies import outside_strategy
@@ -18,19 +20,21 @@ class OnLocalCopy(keras.callbacks.Callback):
             its ``get_config`` rebuilds.
     """
 
-    def __init__(self, callback, pose_model):
-        """See the class."""
+    def __init__(
+        self, callback: keras.callbacks.Callback, pose_model: keras.Model
+    ) -> None:
+        """Copy nothing yet: the callback may need no model before its first epoch."""
         super().__init__()
         self.callback = callback
         self.pose_model = pose_model
         self.copy = None
 
-    def set_params(self, params):
+    def set_params(self, params: dict[str, Any]) -> None:
         """Pass on."""
         super().set_params(params)
         self.callback.set_params(params)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Bring the copy up to date and pass on."""
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()

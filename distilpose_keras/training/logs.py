@@ -4,11 +4,13 @@ import csv
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import keras
 from tensorboardX import SummaryWriter
 
 from distilpose_keras.files import atomic_path
+from distilpose_keras.types import FilePath
 
 
 class CsvLog(keras.callbacks.Callback):
@@ -20,14 +22,16 @@ class CsvLog(keras.callbacks.Callback):
         write: whether this process is the one that writes the file.
     """
 
-    def __init__(self, path, first_epoch=0, *, write=True):
+    def __init__(
+        self, path: FilePath, first_epoch: int = 0, *, write: bool = True
+    ) -> None:
         """Read the rows that are kept."""
         super().__init__()
         self.path = Path(path)
         self.write = write
         self.rows = read_csv_log(self.path)[:first_epoch]
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add a row."""
         figures = {name: float(value) for name, value in (logs or {}).items()}
         self.rows.append({"epoch": epoch, **figures})
@@ -42,7 +46,7 @@ class CsvLog(keras.callbacks.Callback):
             table.writerows(self.rows)
 
     @property
-    def history(self):
+    def history(self) -> dict[str, list[float | None]]:
         """Dict of one value per epoch for each figure; None where it was not taken."""
         columns = dict.fromkeys(name for row in self.rows for name in row)
         return {
@@ -52,7 +56,7 @@ class CsvLog(keras.callbacks.Callback):
         }
 
 
-def read_csv_log(path):
+def read_csv_log(path: FilePath) -> list[dict[str, Any]]:
     """Return the rows that `CsvLog` wrote, as dicts of numbers; [] without a file."""
     if not Path(path).is_file():
         return []
@@ -77,24 +81,24 @@ class TensorBoardLog(keras.callbacks.Callback):
         folder: TensorBoard log directory.
     """
 
-    def __init__(self, folder):
-        """See the class."""
+    def __init__(self, folder: FilePath) -> None:
+        """Open no file: only a training that begins has events."""
         super().__init__()
         self.folder = Path(folder)
         self.writer = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Open a new event file."""
         # Its thread writes to disk after so many seconds, whatever `flush` is told: a
         # killed process would lose what waits.
         self.writer = SummaryWriter(str(self.folder), flush_secs=1)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write one scalar per figure."""
         for tag, value in (logs or {}).items():
             self.writer.add_scalar(tag, float(value), epoch)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Close the file."""
         self.writer.close()
 
@@ -102,11 +106,11 @@ class TensorBoardLog(keras.callbacks.Callback):
 class EpochLine(keras.callbacks.Callback):
     """Prints one line per epoch, for files: they keep every state of a moving bar."""
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the clock."""
         self._start = time.perf_counter()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Print the seconds and every figure."""
         seconds = time.perf_counter() - self._start
         figures = "".join(f"  {k} {float(v):.4g}" for k, v in (logs or {}).items())
@@ -114,7 +118,9 @@ class EpochLine(keras.callbacks.Callback):
         print(f"epoch {epoch + 1}/{epochs}  {seconds:.1f} s{figures}", flush=True)
 
 
-def shown_progress(verbose):
+def shown_progress(
+    verbose: str | int,
+) -> tuple[str | int, list[keras.callbacks.Callback]]:
     """Return how a training shows its progress.
 
     Args:

@@ -1,6 +1,8 @@
 """Train a model to the end, however often the process is killed on the way."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -21,6 +23,10 @@ from distilpose_keras.training.resume import (
     checkpoint_files,
     restore_checkpoint,
 )
+from distilpose_keras.types import FilePath
+
+if TYPE_CHECKING:
+    from distilpose_keras.training.trainer import PoseTrainer
 
 CHECKPOINTS = "checkpoints"
 LOG = "log.csv"
@@ -28,19 +34,19 @@ BEST = "best.keras"
 
 
 def train(
-    trainer,
-    dataset,
+    trainer: "PoseTrainer",
+    dataset: keras.utils.PyDataset,
     *,
-    epochs,
-    run_dir,
-    resume=False,
-    callbacks=(),
-    validation_data=None,
-    checkpoint_steps=1000,
-    monitor="val_AP",
-    tensorboard=True,
-    verbose="auto",
-):
+    epochs: int,
+    run_dir: FilePath,
+    resume: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    validation_data: Any = None,
+    checkpoint_steps: int | None = 1000,
+    monitor: str = "val_AP",
+    tensorboard: bool = True,
+    verbose: str | int = "auto",
+) -> dict[str, list[float | None]]:
     """Train with `fit`, write down what happens, and go on where a run was killed.
 
     The run folder receives ``checkpoints/`` (after every epoch and every
@@ -112,8 +118,8 @@ class RestOfEpoch(keras.utils.PyDataset):
         first: index of the first batch that is left.
     """
 
-    def __init__(self, dataset, first):
-        """See the class."""
+    def __init__(self, dataset: keras.utils.PyDataset, first: int) -> None:
+        """Read with as many workers as the whole epoch is."""
         super().__init__(
             workers=dataset.workers,
             use_multiprocessing=dataset.use_multiprocessing,
@@ -122,11 +128,11 @@ class RestOfEpoch(keras.utils.PyDataset):
         self.dataset = dataset
         self.first = first
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Return the number of batches left."""
         return len(self.dataset) - self.first
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> Any:
         """Return a batch."""
         return self.dataset[self.first + index]
 

@@ -1,9 +1,12 @@
 """Adam as the published training uses it, and how it is put together."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from distilpose_keras.training.replicas import all_replicas, sum_over_replicas
+from distilpose_keras.types import Tensor
 
 EMA_MOMENTUM = 0.9998  # as in YOLOX and RTMPose: averages about 5,000 steps
 
@@ -27,12 +30,18 @@ class Adam(_KerasAdam):
 
     Args:
         learning_rate: float or schedule.
-        epsilon: as of ``torch.optim.Adam``.
+        epsilon: see ``torch.optim.Adam``.
         **kwargs: of ``keras.optimizers.Adam``.
     """
 
-    def __init__(self, learning_rate=1e-3, *, epsilon=1e-8, **kwargs):
-        """See the class."""
+    def __init__(
+        self,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 1e-3,
+        *,
+        epsilon: float = 1e-8,
+        **kwargs: Any,
+    ) -> None:
+        """Keep epsilon as PyTorch means it; see `epsilon`."""
         super().__init__(learning_rate, epsilon=epsilon, **kwargs)
 
     @property
@@ -45,11 +54,11 @@ class Adam(_KerasAdam):
     def epsilon(self, value):
         self._torch_epsilon = value
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
         return {**super().get_config(), "epsilon": self._torch_epsilon}
 
-    def finalize_variable_values(self, var_list):
+    def finalize_variable_values(self, var_list: list[Any]) -> None:
         """Leave the weights as they are."""
 
     def _clip_gradients(self, grads):
@@ -65,19 +74,19 @@ class Adam(_KerasAdam):
 class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
     """Loss scaling that skips a step on all replicas if it overflows on one."""
 
-    def check_finite(self, grads):
+    def check_finite(self, grads: list[Tensor]) -> Tensor:
         """Return whether the gradients of every replica are finite."""
         return all_replicas(super().check_finite(grads))
 
 
 def make_optimizer(
-    learning_rate,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
     *,
-    clip_norm=None,
-    accumulation=1,
-    ema_momentum=None,
-    loss_scaling=False,
-):
+    clip_norm: float | None = None,
+    accumulation: int = 1,
+    ema_momentum: float | None = None,
+    loss_scaling: bool = False,
+) -> keras.optimizers.Optimizer:
     """Return Adam with what a training asks for.
 
     Args:

@@ -1,5 +1,6 @@
 """Building models in a precision other than float32."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import keras
@@ -8,7 +9,7 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @contextmanager
-def precision(policy):
+def precision(policy: str) -> Iterator[None]:
     """Build the models inside the block with a dtype policy.
 
     Weights stay float32 in the mixed policies; losses are float32 in all of them.

@@ -26,7 +26,7 @@ class Processes:
         """Join the processes, before anything is computed.
 
         Args:
-            strategy: a name, as of `strategy_scope`.
+            strategy: a name, see `strategy_scope`.
 
         Raises:
             ValueError: as `make_strategy`.

@@ -93,7 +93,7 @@ def check_run(folder, config):
 
     Args:
         folder: of the run.
-        config: JSON values, as of `open_run`.
+        config: JSON values, see `open_run`.
 
     Returns:
         The record of the run.

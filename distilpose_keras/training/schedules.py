@@ -1,7 +1,12 @@
 """Learning rates over the steps of a training."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import keras
 from keras import ops
+
+from distilpose_keras.types import Tensor
 
 # Published configuration: linear warm-up of 500 steps from a thousandth of the rate,
 # then a tenth at epoch 200 and again at epoch 260 of 300.
@@ -24,13 +29,17 @@ class WarmupStep(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(
         self,
-        learning_rate,
-        milestones,
-        factor=DECAY_FACTOR,
-        warmup_steps=WARMUP_STEPS,
-        warmup_ratio=WARMUP_RATIO,
-    ):
-        """See the class."""
+        learning_rate: float,
+        milestones: Iterable[int],
+        factor: float = DECAY_FACTOR,
+        warmup_steps: int = WARMUP_STEPS,
+        warmup_ratio: float = WARMUP_RATIO,
+    ) -> None:
+        """Check the rate and the warm-up.
+
+        Raises:
+            ValueError: if the rate is not above 0 or the warm-up negative.
+        """
         _check(learning_rate, warmup_steps)
         self.learning_rate = learning_rate
         self.milestones = [int(step) for step in milestones]
@@ -38,7 +47,7 @@ class WarmupStep(keras.optimizers.schedules.LearningRateSchedule):
         self.warmup_steps = warmup_steps
         self.warmup_ratio = warmup_ratio
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         """Return the rate of a step, counted from 0."""
         step = ops.cast(step, "float32")
         # No warm-up divides by 1, not 0: every step is then past it.
@@ -49,7 +58,7 @@ class WarmupStep(keras.optimizers.schedules.LearningRateSchedule):
             rate = ops.where(step >= milestone, rate * self.factor, rate)
         return rate
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
         return {
             "learning_rate": self.learning_rate,
@@ -61,8 +70,11 @@ class WarmupStep(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def warmup_cosine(
-    learning_rate, total_steps, warmup_steps=WARMUP_STEPS, warmup_ratio=WARMUP_RATIO
-):
+    learning_rate: float,
+    total_steps: int,
+    warmup_steps: int = WARMUP_STEPS,
+    warmup_ratio: float = WARMUP_RATIO,
+) -> keras.optimizers.schedules.CosineDecay:
     """Return linear warm-up, then half a cosine down to zero.
 
     Args:
@@ -91,7 +103,9 @@ class WarmupCosine(keras.optimizers.schedules.CosineDecay):
     """What optimizers saved by version 0.1 call the schedule of `warmup_cosine`."""
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(
+        cls, config: dict[str, Any]
+    ) -> keras.optimizers.schedules.CosineDecay:
         """Return the schedule that was saved."""
         return warmup_cosine(**config)
 

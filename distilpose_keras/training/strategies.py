@@ -1,9 +1,11 @@
 """Training on many devices and machines."""
 
 import os
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import keras
 
@@ -13,7 +15,7 @@ NEEDED = {"tensorflow": "TF_CONFIG", "jax": "KERAS_DISTRIBUTION_JOB_ADDRESSES"}
 
 
 @contextmanager
-def strategy_scope(name):
+def strategy_scope(name: str) -> Iterator[None]:
     """Build, compile and train models inside the block on several devices.
 
     ``mirrored`` and ``data_parallel`` are one thing, synchronous data parallelism over
@@ -47,7 +49,7 @@ def strategy_scope(name):
         _wait_for_all_processes()
 
 
-def make_strategy(name):
+def make_strategy(name: str) -> Any:
     """Return what `strategy_scope` enters; with ``multi_worker``, join the processes.
 
     Args:
@@ -79,7 +81,7 @@ def make_strategy(name):
     return MAKERS[backend](name == "multi_worker")
 
 
-def outside_strategy(function, *args):
+def outside_strategy(function: Callable[..., Any], *args: Any) -> Any:
     """Call a function as if no strategy were in force, and return its result.
 
     Strategies and distributions are known to the thread that entered them, and so is

@@ -1,5 +1,8 @@
 """The training step: any model on labels, and what a distillation builds on."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import keras
 from keras import ops
 
@@ -21,6 +24,10 @@ from distilpose_keras.training.workarounds import (
     without_autotuning,
     without_layout_copies,
 )
+from distilpose_keras.types import Tensor
+
+if TYPE_CHECKING:
+    from distilpose_keras.losses.labels import LabelLoss
 
 
 @keras.saving.register_keras_serializable("distilpose_keras")
@@ -45,7 +52,14 @@ class PoseTrainer(keras.Model):
         label_loss: what it learns from labels, a `LabelLoss`.
     """
 
-    def __init__(self, model, label_loss=None, *, term_names=None, **kwargs):
+    def __init__(
+        self,
+        model: keras.Model,
+        label_loss: "LabelLoss | None" = None,
+        *,
+        term_names: Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Wrap a model.
 
         Args:
@@ -75,7 +89,13 @@ class PoseTrainer(keras.Model):
         if replica_count(self) > 1:
             synchronize_batch_norm(model)
 
-    def loss_terms(self, images, targets, outputs, sample_weight=None):
+    def loss_terms(
+        self,
+        images: Tensor,
+        targets: dict[str, Tensor],
+        outputs: dict[str, Tensor],
+        sample_weight: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Return the weighted terms of the loss of one batch.
 
         Args:
@@ -90,7 +110,7 @@ class PoseTrainer(keras.Model):
         del images
         return self.label_loss(outputs, targets, sample_weight)
 
-    def prepare_images(self, images):
+    def prepare_images(self, images: Tensor) -> Tensor:
         """Normalise uint8 images; pass on those that are normalised."""
         if keras.backend.standardize_dtype(images.dtype) == "uint8":
             config = getattr(self.model, "pose_config", None)
@@ -101,19 +121,19 @@ class PoseTrainer(keras.Model):
             )
         return ops.convert_to_tensor(images)
 
-    def call(self, images, training=None):
+    def call(self, images: Tensor, training: bool | None = None) -> dict[str, Tensor]:
         """Return the outputs of the model."""
         return self.model(self.prepare_images(images), training=training)
 
     def fit(
         self,
-        x=None,
-        *args,
-        shuffle=True,
-        class_weight=None,
-        validation_data=None,
-        **kwargs,
-    ):
+        x: Any = None,
+        *args: Any,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        validation_data: Any = None,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
         """Train as `keras.Model.fit` does.
 
         A `PyDataset` is read in its own order: ``shuffle`` is for arrays. Its batches
@@ -135,7 +155,7 @@ class PoseTrainer(keras.Model):
             **kwargs,
         )
 
-    def evaluate(self, x=None, *args, **kwargs):
+    def evaluate(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Evaluate the loss and its terms as `keras.Model.evaluate` does."""
         return super().evaluate(self._batches_of(x), *args, **kwargs)
 
@@ -143,15 +163,15 @@ class PoseTrainer(keras.Model):
         """What Keras is given in place of a data set."""
         return without_autotuning(split_evenly(data, replica_count(self)), **options)
 
-    def train_step(self, *args):
+    def train_step(self, *args: Any) -> Any:
         """Train on one batch as `keras.Model.train_step` does."""
         return reducible(self, super().train_step(*args))
 
-    def test_step(self, *args):
+    def test_step(self, *args: Any) -> Any:
         """Evaluate one batch as `keras.Model.test_step` does."""
         return reducible(self, super().test_step(*args))
 
-    def compile(self, *args, **kwargs):
+    def compile(self, *args: Any, **kwargs: Any) -> None:
         """Configure the training as `keras.Model.compile` does.
 
         Raises:
@@ -159,6 +179,12 @@ class PoseTrainer(keras.Model):
         """
         super().compile(*args, **kwargs)
         check_accumulation(self)
+
+    def compile_from_config(self, config):
+        """Compile as it was saved: Keras does so only where `compile` is its own."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.optimizer is not None:  # its state is loaded next
+            self.optimizer.build(self.trainable_variables)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Create the optimizer's variables without a look at the first batch.
@@ -173,8 +199,13 @@ class PoseTrainer(keras.Model):
                 self.optimizer.build(self.trainable_variables)
 
     def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
+        self,
+        x: Tensor = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Tensor:
         """Sum the terms, and record each for the metrics.
 
         Under a TensorFlow strategy the metrics are those of the global batch, and
@@ -202,7 +233,7 @@ class PoseTrainer(keras.Model):
         return ops.shape(images)[0]
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[Any]:
         """The loss, its terms, and the metrics given to `compile`.
 
         Keras' own loss tracker weights replicas by their local batch; ours does not.
@@ -210,7 +241,7 @@ class PoseTrainer(keras.Model):
         extra = [self._compile_metrics] if self._compile_metrics is not None else []
         return [self.loss_tracker, *self.term_trackers, *extra]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return what rebuilds the trainer around its model."""
         serialize = keras.saving.serialize_keras_object
         config = {"name": self.name, "model": serialize(self.model)}
@@ -219,7 +250,7 @@ class PoseTrainer(keras.Model):
         return config
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "PoseTrainer":
         """Rebuild the trainer."""
         parts = {
             name: keras.saving.deserialize_keras_object(config[name])
@@ -229,7 +260,7 @@ class PoseTrainer(keras.Model):
         return cls(**{**config, **parts})
 
 
-def label_loss_of(model):
+def label_loss_of(model: Any) -> "LabelLoss":
     """Return the loss of a model's family, or the one that fits its outputs."""
     config = getattr(model, "pose_config", None)
     if config is not None:
@@ -238,7 +269,7 @@ def label_loss_of(model):
     return default_loss(model.output)
 
 
-def output_shapes(model):
+def output_shapes(model: Any) -> dict[str, tuple[int, ...]]:
     """Return {name: shape without the batch} of a functional model's outputs."""
     outputs = model.output
     if not isinstance(outputs, dict):

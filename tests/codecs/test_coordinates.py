@@ -7,8 +7,8 @@ from distilpose_keras.codecs.coordinates import (
     encode_coordinates,
     flip_keypoints,
 )
-from distilpose_keras.data.geometry import PLAIN
 from distilpose_keras.data.transforms import transform_points
+from distilpose_keras.geometry import PLAIN
 from distilpose_keras.keypoints import COCO_17
 
 SIZE = (256, 192)
@@ -84,3 +84,14 @@ def test_mirrored_outputs_are_averaged_joint_by_joint():
     np.testing.assert_allclose(found["scores"][0, left], 0.75)
     keypoints, scores = CoordinateCodec().decode(found)
     assert keypoints.shape == (1, 17, 2) and scores.shape == (1, 17)
+
+
+def test_a_shift_moves_the_keypoints_of_mirrored_crops_alone():
+    codec = CoordinateCodec(mirror_shift=1 / 192)
+    keypoints = np.full((1, 17, 2), 0.25)
+    outputs = {"keypoints": keypoints, "scores": np.ones((1, 17, 1))}
+    # Pixel 48 of 192 is mirrored about the last one, 191, to 143 = 0.75 - 1 / 192.
+    mirrored = {**outputs, "keypoints": np.full((1, 17, 2), (143 / 192, 0.25))}
+    averaged = codec.average_mirrored(outputs, mirrored, COCO_17)["keypoints"]
+    np.testing.assert_allclose(averaged, keypoints)
+    assert CoordinateCodec.from_config(codec.get_config()) == codec

@@ -6,7 +6,7 @@ import pytest
 
 from distilpose_keras.codecs.heatmaps import with_dark
 from distilpose_keras.codecs.subpixel import SubpixelCodec, draw_gaussians
-from distilpose_keras.data.geometry import ALIGNED
+from distilpose_keras.geometry import ALIGNED
 from distilpose_keras.keypoints import COCO_17
 from distilpose_keras.models.decoding import Decode
 

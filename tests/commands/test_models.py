@@ -28,6 +28,11 @@ def test_the_table_has_every_model_whole(models):
     assert cells == ["distilpose_s", "DistilPose", "5.36 M", "2.705", "71.6", "–"]
 
 
+def test_what_only_training_needs_is_counted_apart(models):
+    (line,) = [x for x in models("--markdown").splitlines() if "| rle_resnet50 |" in x]
+    assert line == "| rle_resnet50 | RLE | 23.65 M + 0.05 | 4.004 | 70.5 | – |"
+
+
 def test_markdown_is_a_table_for_the_docs(models):
     heading, rule, *lines = models("--markdown").splitlines()
     assert heading == "| model | family | parameters | GMACs | AP | weights |"
@@ -50,6 +55,7 @@ def test_json_has_the_figures_and_the_weights_at_hand(models, tmp_path, monkeypa
         "paper_params_m": None,
         "paper_gflops": None,
         "paper_ap": None,
+        "loss_params": 0,
         "weights": str(tmp_path / "demo_student.keras"),
     }
     assert rows["hrnet_w32"]["weights"] is None

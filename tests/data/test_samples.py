@@ -6,7 +6,6 @@ import pytest
 import recipe
 
 from distilpose_keras.codecs.coordinates import encode_coordinates
-from distilpose_keras.data.geometry import PLAIN
 from distilpose_keras.data.images import ImageError
 from distilpose_keras.data.samples import (
     ImageCache,
@@ -22,6 +21,7 @@ from distilpose_keras.data.transforms import (
     transform_points,
     warp,
 )
+from distilpose_keras.geometry import PLAIN
 from distilpose_keras.keypoints import COCO_17
 
 SIZE = (256, 192)

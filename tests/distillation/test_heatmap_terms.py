@@ -81,17 +81,11 @@ def test_a_student_of_heatmaps_that_is_asked_nothing_is_refused():
         Distiller(student=small("vitpose_s"), teacher=small("vitpose_s"))
 
 
-@pytest.mark.parametrize(
-    "student, teacher, message",
-    [
-        ("vitpose_s", "simple_baseline_resnet50", "shape of heatmaps"),
-    ],
-)
-def test_models_that_do_not_fit_are_refused(student, teacher, message):
-    overrides = {"deconvolutions": 2} if "simple" in teacher else {}
-    with pytest.raises(ValueError, match=message):
+def test_heatmaps_of_another_size_are_refused():
+    teacher = small("simple_baseline_resnet50", deconvolutions=2)
+    with pytest.raises(ValueError, match="shape of heatmaps"):
         Distiller(
-            student=small(student),
-            teacher=small(teacher, **overrides),
+            student=small("vitpose_s"),
+            teacher=teacher,
             loss_weights={"teacher_heatmap": 1.0},
         )

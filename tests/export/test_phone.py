@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from distilpose_keras.data.geometry import PLAIN
 from distilpose_keras.data.transforms import box_to_center_scale
+from distilpose_keras.geometry import PLAIN
 from distilpose_keras.keypoints import COCO_17
 from distilpose_keras.predictor import PosePredictor
 

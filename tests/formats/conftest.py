@@ -8,8 +8,8 @@ def document():
     """The metadata of a TFLite file of 64 x 48 crops."""
     from types import SimpleNamespace
 
-    from distilpose_keras.data.geometry import PLAIN
     from distilpose_keras.formats.metadata import describe
+    from distilpose_keras.geometry import PLAIN
     from distilpose_keras.keypoints import COCO_17
 
     config = SimpleNamespace(

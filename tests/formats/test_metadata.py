@@ -6,8 +6,9 @@ import types
 import onnx
 import pytest
 
-from distilpose_keras.data.geometry import PLAIN, UDP
+from distilpose_keras.codecs.coordinates import CoordinateCodec
 from distilpose_keras.formats import metadata, tflite_file
+from distilpose_keras.geometry import PLAIN, UDP
 from distilpose_keras.keypoints import COCO_17, KeypointSchema
 from tests.export.bare import relu_onnx, relu_tflite
 
@@ -16,7 +17,12 @@ from tests.export.bare import relu_onnx, relu_tflite
 def model():
     return types.SimpleNamespace(
         pose_config=types.SimpleNamespace(
-            name="demo_student", input_size=(64, 48), schema=COCO_17, geometry=UDP
+            name="demo_student",
+            input_size=(64, 48),
+            schema=COCO_17,
+            geometry=UDP,
+            codec=CoordinateCodec(mirror_shift=0.25),
+            person_score="sum",
         ),
         metadata={"training_data": "synthetic, seed 0", "ap": 0.5, "version": "1.2"},
     )
@@ -38,6 +44,7 @@ def test_a_tflite_file_returns_what_was_embedded(tflite):
     assert read["precision"] == "int8"
     assert read["input_size"] == [64, 48]
     assert read["ap"] == 0.5
+    assert (read["mirror_shift"], read["person_score"]) == (0.25, "sum")
     assert KeypointSchema.from_dict(read["schema"]) == COCO_17
 
 
@@ -133,3 +140,31 @@ def test_an_unknown_crop_geometry_is_refused(name, tflite):
     )
     with pytest.raises(ValueError, match="invalid: geometry .*known: plain"):
         metadata.read_metadata(path)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"mirror_shift": "left"}, "mirror shift left"),
+        ({"mirror_shift": float("nan")}, "mirror shift nan"),
+        ({"mirror_shift": True}, "mirror shift True"),
+        ({"person_score": "best"}, "unknown person score 'best'"),
+        ({"person_score": ["sum"]}, "unhashable"),
+    ],
+)
+def test_rules_that_are_none_are_refused(model, tmp_path, entry, message):
+    document = metadata.describe(model, runtime="tflite", precision="float32")
+    path = tmp_path / "student.tflite"
+    path.write_bytes(tflite_file.embed(relu_tflite(), {**document, **entry}))
+    with pytest.raises(ValueError, match=message):
+        metadata.read_metadata(path)
+
+
+def test_files_from_before_there_were_rules_are_read(model, tmp_path):
+    document = metadata.describe(model, runtime="tflite", precision="float32")
+    old = {
+        k: v for k, v in document.items() if k not in ("mirror_shift", "person_score")
+    }
+    path = tmp_path / "student.tflite"
+    path.write_bytes(tflite_file.embed(relu_tflite(), old))
+    assert metadata.read_metadata(path) == old

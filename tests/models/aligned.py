@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import recipe
 
-from distilpose_keras.data.geometry import ALIGNED
+from distilpose_keras.geometry import ALIGNED
 from distilpose_keras.keypoints import COCO_17
 from distilpose_keras.models.checkpoints import load_checkpoint
 from distilpose_keras.models.model import build_model

@@ -41,6 +41,12 @@ def description(name):
     return json.loads(path_of(f"{name}.json").read_text())
 
 
+def trainable_params(name):
+    """Of the model, without what only its loss needs."""
+    known = description(name)
+    return known.get("inference_params", known["trainable_params"])
+
+
 def arrays(name):
     """The published model's outputs as its reference names them."""
     with np.load(path_of(f"{name}.npz")) as found:

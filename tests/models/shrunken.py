@@ -17,6 +17,7 @@ from distilpose_keras.models.transformer import TokenTransformer
 
 STEM = StemNet(width=4, blocks=1, block_width=4)
 BRANCHES = HRNet(4, 4, STEM, modules=(1, 1, 1), blocks=1)
+WHOLE_PATCHES = {(6, 4): (4, 3)}  # of a larger input: they do not divide this one
 # By the kind of a part; what is not named here stays as it is.
 PARTS = {
     StemNet: lambda part: STEM,
@@ -27,9 +28,15 @@ PARTS = {
     ViT: lambda part: replace(part, dim=16, depth=2, heads=2, drop_path=0.1),
     Encoder: lambda part: Encoder(16, 8, 2, heads=min(2, part.heads)),
     HRNetC: lambda part: HRNetC(BRANCHES, widths=(2, 4, 8, 16), channels=16),
-    TokenTransformer: lambda part: replace(part, dim=16, layers=2, heads=2),
+    TokenTransformer: lambda part: replace(
+        part,
+        patch_size=WHOLE_PATCHES.get(part.patch_size, part.patch_size),
+        dim=16,
+        layers=2 * part.blocks,
+        heads=2,
+    ),
 }
-NUMBERS = {"hidden": 8, "filters": 8, "dim": 16, "attention_dim": 8}
+NUMBERS = {"hidden": 8, "filters": 8, "dim": 16, "attention_dim": 8, "stacks": 2}
 INPUT_SIZE = (64, 96)  # whole patches and whole maps of all backbones
 
 

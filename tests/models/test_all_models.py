@@ -20,7 +20,21 @@ from tests.models.shrunken import different_models, one_of_each_family, shrunken
 from tests.models.small import with_recipe_weights
 
 DIFFERENT = different_models()
-FIRST = one_of_each_family()
+FAMILIES = one_of_each_family()
+# One of each family at once, the others among the slow tests.
+ALL = [
+    *FAMILIES,
+    *(
+        pytest.param(name, marks=pytest.mark.slow)
+        for name in DIFFERENT
+        if name not in FAMILIES
+    ),
+]
+# Exporting takes seconds: two families at once.
+EXPORTED = [
+    *FAMILIES[:2],
+    *(pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES[2:]),
+]
 FLOAT = (("tflite", "float32"), ("onnx", "float32"))
 SMALLER = (("tflite", "float16"), ("tflite", "int8"), ("onnx", "int8"))
 
@@ -45,7 +59,7 @@ def predict(source, crops):
 
 
 @pytest.mark.backend
-@pytest.mark.parametrize("name", DIFFERENT)
+@pytest.mark.parametrize("name", ALL)
 def test_outputs_are_what_the_codec_reads(name):
     model = model_of(name)
     height, width = model.pose_config.input_size
@@ -63,7 +77,7 @@ def test_outputs_are_what_the_codec_reads(name):
 
 
 @pytest.mark.backend
-@pytest.mark.parametrize("name", DIFFERENT)
+@pytest.mark.parametrize("name", FAMILIES)
 def test_a_step_on_labels_changes_the_weights(name):
     model = PoseModel(shrunken(MODELS[name]))
     trainer = PoseTrainer(model)
@@ -80,7 +94,7 @@ def test_a_step_on_labels_changes_the_weights(name):
 
 
 @pytest.mark.backend
-@pytest.mark.parametrize("name", DIFFERENT)
+@pytest.mark.parametrize("name", FAMILIES)
 def test_mixed_precision_keeps_what_is_decoded_in_float32(name):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
@@ -93,7 +107,7 @@ def test_mixed_precision_keeps_what_is_decoded_in_float32(name):
 
 
 @pytest.mark.backend
-@pytest.mark.parametrize("name", DIFFERENT)
+@pytest.mark.parametrize("name", ALL)
 def test_the_deployed_graph_predicts_the_same(name):
     model = model_of(name)
     crops = crops_for(model)
@@ -125,9 +139,12 @@ for path in sys.argv[1:]:
 """
 
 
-def test_files_of_all_models_load_in_a_fresh_process(tmp_path, root):
+@pytest.mark.parametrize(
+    "names", [FAMILIES, pytest.param(DIFFERENT, marks=pytest.mark.slow)], ids=len
+)
+def test_files_of_all_models_load_in_a_fresh_process(names, tmp_path, root):
     paths = []
-    for name in DIFFERENT:
+    for name in names:
         model = model_of(name)
         height, width = model.pose_config.input_size
         images = recipe.images(1, seed=2, height=height, width=width)
@@ -137,7 +154,7 @@ def test_files_of_all_models_load_in_a_fresh_process(tmp_path, root):
         model.save(paths[-1])
         assert load_model(paths[-1]).pose_config == model.pose_config
         np.savez(tmp_path / f"{name}.npz", images=images, **outputs)
-        if name in FIRST:
+        if name in FAMILIES:
             paths.append(save_deployed(model, tmp_path / f"{name}_deployed.keras"))
     subprocess.run([sys.executable, "-c", LOAD, *paths], check=True, cwd=root)
 
@@ -151,7 +168,7 @@ def save_deployed(model, path):
     return path
 
 
-@pytest.mark.parametrize("name", FIRST)
+@pytest.mark.parametrize("name", EXPORTED)
 def test_float_files_predict_what_the_model_does(name, tmp_path):
     model = model_of(name)
     crops = crops_for(model)
@@ -168,7 +185,7 @@ def test_float_files_predict_what_the_model_does(name, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", DIFFERENT)
+@pytest.mark.parametrize("name", FAMILIES)
 def test_smaller_files_are_written_or_refused_in_one_line(name, tmp_path):
     """Writing compares a file with its model: see `export.reproduce`."""
     # Weights as a training starts from: integers follow no attention that is all or

@@ -6,14 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from distilpose_keras.models.layers import (
-    AddPositions,
-    PrependTokens,
-    attend,
-    gelu,
-    pad_for,
-    sine_position_code,
-)
+from distilpose_keras.models.layers import attend, gelu, pad_for, sine_position_code
 
 
 def as_numpy(tensor):
@@ -63,17 +56,6 @@ def test_attention_equals_the_sum_over_keys():
                 expected[b, q, channels] = weights @ values[b, :, channels]
     actual = as_numpy(layer([queries, keys, values]))
     np.testing.assert_allclose(actual, expected, atol=1e-5)
-
-
-def test_keypoint_tokens_come_first_and_get_no_position():
-    patches = np.zeros((2, 4, 8), "float32")
-    layer = PrependTokens(3)
-    layer.build(patches.shape)
-    layer.tokens.assign(np.ones((1, 3, 8)))
-    sequence = as_numpy(AddPositions((2, 2))(layer(patches)))
-    assert sequence.shape == (2, 7, 8)
-    np.testing.assert_array_equal(sequence[:, :3], 1)
-    np.testing.assert_array_equal(sequence[1, 3:], sine_position_code(2, 2, 8))
 
 
 def test_strided_convolutions_pad_both_sides():

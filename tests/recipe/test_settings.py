@@ -32,14 +32,23 @@ def test_the_demonstration_compares_students_trained_alike():
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_named_model_has_a_recipe_that_fits(name):
-    recipe = recipe_of(name)
+    distillable = MODELS[name].distillable
+    recipe = recipe_of(name, given_teacher=distillable)
     teacher = MODELS[recipe.teacher]
-    if not MODELS[name].distillable:
+    if not distillable:
         assert (recipe.student, recipe.teacher) == (None, name)
         return
     assert recipe.student == name
     assert teacher.codec.heatmap_size is not None
     assert teacher.input_size == MODELS[name].input_size
+
+
+@pytest.mark.parametrize("name", ["distilpose_s", "rle_resnet50"])
+def test_a_teacher_is_the_default_where_the_paper_has_one(name):
+    taught = name == "distilpose_s"
+    expected = (name, "tokenpose_hrnet_w48") if taught else (None, name)
+    assert (recipe_of(name).student, recipe_of(name).teacher) == expected
+    assert recipe_of(name, given_teacher=True).student == name
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,9 @@
 """Models as ONNX files."""
 
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from distilpose_keras.export.convert import check_model
 from distilpose_keras.export.quantizers import (
     ONNXQuantizer,
@@ -8,11 +12,22 @@ from distilpose_keras.export.quantizers import (
     tidy_onnx,
 )
 from distilpose_keras.export.reproduce import write_checked
+from distilpose_keras.types import FilePath
+
+if TYPE_CHECKING:
+    from distilpose_keras.models.model import PoseModel
 
 PRECISIONS = ("float32", "int8")
 
 
-def export_onnx(model, path, *, precision="float32", calibration=None, progress=False):
+def export_onnx(
+    model: "PoseModel",
+    path: FilePath,
+    *,
+    precision: str = "float32",
+    calibration: np.ndarray | None = None,
+    progress: bool = False,
+) -> None:
     """Write a model as an ONNX file of any batch size, and its metadata beside it.
 
     The input `image` (batch, H, W, 3) takes RGB 0..255 as float32, the outputs are

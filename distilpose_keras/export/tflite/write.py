@@ -1,16 +1,29 @@
 """Models as TFLite files."""
 
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from distilpose_keras.export.convert import check_model, float_tflite
 from distilpose_keras.export.quantizers import TFLiteQuantizer, calibrate, finish_tflite
 from distilpose_keras.export.reproduce import write_checked
 from distilpose_keras.export.tflite.quantize import float16_weights
+from distilpose_keras.types import FilePath
+
+if TYPE_CHECKING:
+    from distilpose_keras.models.model import PoseModel
 
 PRECISIONS = ("float32", "float16", "int8", "int8-full")
 
 
 def export_tflite(
-    model, path, *, precision="float32", calibration=None, progress=False
-):
+    model: "PoseModel",
+    path: FilePath,
+    *,
+    precision: str = "float32",
+    calibration: np.ndarray | None = None,
+    progress: bool = False,
+) -> None:
     """Write a model as a TFLite file of batch 1, and its metadata beside it.
 
     The input `image` takes RGB 0..255, the outputs are `keypoints` (1, K, 2) and

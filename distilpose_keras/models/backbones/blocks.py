@@ -3,9 +3,10 @@
 from keras import ops
 
 from distilpose_keras.models.layers import conv_bn
+from distilpose_keras.types import Tensor
 
 
-def bottleneck(x, width, *, name, strides=1):
+def bottleneck(x: Tensor, width: int, *, name: str, strides: int = 1) -> Tensor:
     """1x1, 3x3, 1x1 convolutions; 4 * width channels out; stride on the 3x3."""
     shortcut = x
     if strides != 1 or x.shape[-1] != 4 * width:
@@ -28,7 +29,7 @@ def bottleneck(x, width, *, name, strides=1):
     return ops.relu(x + shortcut)
 
 
-def basic_block(x, *, name):
+def basic_block(x: Tensor, *, name: str) -> Tensor:
     """Two 3x3 convolutions that keep the number of channels."""
     width = x.shape[-1]
     y = conv_bn(x, width, 3, name=f"{name}-conv1", norm_name=f"{name}-bn1")

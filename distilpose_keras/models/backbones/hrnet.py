@@ -8,6 +8,7 @@ from keras import ops
 from distilpose_keras.models.backbones.blocks import basic_block
 from distilpose_keras.models.backbones.stemnet import StemNet
 from distilpose_keras.models.layers import conv_bn
+from distilpose_keras.types import Tensor
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,15 @@ class HRNet:
             raise ValueError(f"an HRNet has 3 or 4 stages. Received: {self.stages!r}")
 
     @property
-    def divisor(self):
+    def divisor(self) -> int:
         """Of the image, for all maps to be whole."""
         return 2 ** (self.stages + 1)
 
-    def __call__(self, images):
+    def __call__(self, images: Tensor) -> Tensor:
         """Map (B, H, W, 3) to (B, H / 4, W / 4, width)."""
         return self.branches(images, count=1)[0]
 
-    def branches(self, images, count):
+    def branches(self, images: Tensor, count: int) -> list[Tensor]:
         """Return the finest `count` branches of the last stage, the finest first."""
         branches = [self.stem(images)]
         for stage in range(2, self.stages + 1):

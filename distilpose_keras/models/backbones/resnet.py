@@ -6,6 +6,7 @@ from keras import layers
 
 from distilpose_keras.models.backbones.blocks import bottleneck
 from distilpose_keras.models.layers import conv_bn
+from distilpose_keras.types import Tensor
 
 BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 
@@ -44,7 +45,7 @@ class ResNet:
         """Of the image, for all maps to be whole."""
         return self.stride
 
-    def __call__(self, images):
+    def __call__(self, images: Tensor) -> Tensor:
         """Map (B, H, W, 3) to (B, H / stride, W / stride, stride * width)."""
         x = conv_bn(
             images,

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from distilpose_keras.models.backbones.blocks import bottleneck
 from distilpose_keras.models.layers import conv_bn
+from distilpose_keras.types import Tensor
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class StemNet:
     stride: ClassVar[int] = 4  # of the feature map
     divisor: ClassVar[int] = 4  # of the image, for all maps to be whole
 
-    def __call__(self, images):
+    def __call__(self, images: Tensor) -> Tensor:
         """Map (B, H, W, 3) to (B, H / 4, W / 4, C)."""
         x = images
         for i in (1, 2):

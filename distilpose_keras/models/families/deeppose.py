@@ -8,7 +8,7 @@ the paper's Table 6, which heatmaps of SimpleBaselines teach.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import layers, ops
@@ -24,6 +24,11 @@ from distilpose_keras.models.layers import (
     positive_sigmas,
     scores_and_sigmas,
 )
+from distilpose_keras.types import Tensor
+
+if TYPE_CHECKING:
+    from distilpose_keras.losses.labels import LabelLoss
+    from distilpose_keras.models.folding import Folding
 
 HEAD = "keypoint_head"
 
@@ -56,15 +61,15 @@ class DeepPose(PoseConfig):
             )
 
     @property
-    def distillable(self):
+    def distillable(self) -> bool:
         """Whether there are scores and sigmas to teach."""
         return self.confidence
 
-    def build(self, images):
+    def build(self, images: Tensor) -> dict[str, Tensor]:
         """Return keypoints and scores, and sigmas with `confidence`."""
         return self.head(self.backbone(images))
 
-    def head(self, features):
+    def head(self, features: Tensor) -> Tensor:
         """Map pooled (B, h, w, C) features to the outputs."""
         outputs = 3 + self.num_sigmas if self.confidence else 2
         x = layers.GlobalAveragePooling2D()(features)
@@ -79,11 +84,11 @@ class DeepPose(PoseConfig):
             return {"keypoints": x, "scores": ops.ones_like(x[..., :1])}
         return {"keypoints": x[..., :2], **scores_and_sigmas(x)}
 
-    def label_loss(self, model: Any):
+    def label_loss(self, model: Any) -> "LabelLoss":
         """Smooth L1 of the coordinates."""
         return CoordinateLoss()
 
-    def deploy(self, folding):
+    def deploy(self, folding: "Folding") -> dict[str, Tensor]:
         """Sort the outputs of the linear map by kind: one integer range for each."""
         k = self.num_keypoints
         x = folding.input_of(f"{HEAD}-fc")
@@ -101,7 +106,7 @@ class DeepPose(PoseConfig):
             return {"keypoints": keypoints, "scores": ops.ones_like(keypoints[..., :1])}
         return {"keypoints": keypoints, "scores": linear(2, 3, "scores")}
 
-    def quantized_outputs(self, quantized, model):
+    def quantized_outputs(self, quantized: Any, model: Any) -> dict[str, Tensor]:
         """The sigmas, in float32."""
         k = self.num_keypoints
         kernel, bias = model.get_layer(f"{HEAD}-fc").get_weights()

@@ -10,7 +10,7 @@ token, P visual tokens, (H, W) the input.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keras import ops
 
@@ -42,6 +42,11 @@ from distilpose_keras.models.transformer import (
     tokens,
     without_positions,
 )
+from distilpose_keras.types import Tensor
+
+if TYPE_CHECKING:
+    from distilpose_keras.losses.labels import LabelLoss
+    from distilpose_keras.models.folding import Folding
 
 HEAD = "keypoint_head-tokenhead"
 
@@ -72,7 +77,7 @@ class DistilPose(PoseConfig):
                 f"num_sigmas must be one of (1, 2). Received: {self.num_sigmas!r}"
             )
 
-    def build(self, images):
+    def build(self, images: Tensor) -> dict[str, Tensor]:
         """Return keypoints, scores, sigmas and the tokens that are distilled."""
         features = self.backbone(images)
         keypoint_tokens, visual_tokens = tokens(
@@ -87,15 +92,15 @@ class DistilPose(PoseConfig):
             "visual_tokens": visual_tokens,
         }
 
-    def label_loss(self, model: Any):
+    def label_loss(self, model: Any) -> "LabelLoss":
         """Smooth L1 of the coordinates (section 3.3)."""
         return CoordinateLoss()
 
-    def read_checkpoint(self, state):
+    def read_checkpoint(self, state: dict[str, Any]) -> dict[str, Any]:
         """Drop the stored position code, which is computed."""
         return without_positions(state, self)
 
-    def deploy(self, folding):
+    def deploy(self, folding: "Folding") -> dict[str, Tensor]:
         """Leave out the sigmas and what only visual tokens need."""
         x = deployed_keypoint_tokens(
             folding, self.transformer, self.num_keypoints, name=HEAD
@@ -109,7 +114,7 @@ class DistilPose(PoseConfig):
         scores = deployed_dense(x, kernel[:, 2:3], bias[2:3], f"{HEAD}-scores")
         return {"keypoints": ops.sigmoid(keypoints), "scores": scores}
 
-    def quantized_outputs(self, quantized, model):
+    def quantized_outputs(self, quantized: Any, model: Any) -> dict[str, Tensor]:
         """The sigmas, and the tokens that are distilled, in float32.
 
         Tokens are without their mean over channels, which a deployed graph does not

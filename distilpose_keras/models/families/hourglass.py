@@ -17,7 +17,8 @@ from typing import Any
 
 from keras import ops
 
-from distilpose_keras.codecs.heatmaps import SIGMA, HeatmapCodec
+from distilpose_keras.codecs.gaussians import SIGMA
+from distilpose_keras.codecs.heatmaps import HeatmapCodec
 from distilpose_keras.losses.hourglass import StackedHeatmapLoss
 from distilpose_keras.models.backbones import Hourglass
 from distilpose_keras.models.backbones.hourglass import StackNames
@@ -53,7 +54,8 @@ class StackedHourglass(PoseConfig):
     def codec(self):
         """Heatmaps of a quarter of the input."""
         height, width = self.input_size
-        return HeatmapCodec((height // 4, width // 4), self.sigma, self.dark)
+        size = (height // 4, width // 4)
+        return HeatmapCodec(size, self.sigma, self.dark, missing=0.0)
 
     def build(self, images):
         """Return the heatmaps of the last stack, and those of all (B, S, K, h, w)."""

@@ -7,15 +7,20 @@ COCO val, HRNet-W48 with 63.6 M, 14.6 and 75.1.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from distilpose_keras.codecs.heatmaps import SIGMA, HeatmapCodec
+from distilpose_keras.codecs.gaussians import SIGMA
+from distilpose_keras.codecs.heatmaps import HeatmapCodec
 from distilpose_keras.losses.labels import HeatmapLoss
 from distilpose_keras.models.backbones import HRNet as Branches
 from distilpose_keras.models.backbones import StemNet
 from distilpose_keras.models.config import PoseConfig
 from distilpose_keras.models.figures import Figures
 from distilpose_keras.models.layers import heatmap_layer
+from distilpose_keras.types import Tensor
+
+if TYPE_CHECKING:
+    from distilpose_keras.losses.labels import LabelLoss
 
 
 @dataclass(frozen=True)
@@ -37,16 +42,16 @@ class HRNet(PoseConfig):
         self._check_input_size(self.backbone.divisor, self.backbone.divisor)
 
     @property
-    def codec(self):
+    def codec(self) -> HeatmapCodec:
         """Heatmaps of a quarter of the input."""
         height, width = self.input_size
         return HeatmapCodec((height // 4, width // 4), self.sigma, self.dark)
 
-    def build(self, images):
+    def build(self, images: Tensor) -> dict[str, Tensor]:
         """Return heatmaps."""
         return {"heatmaps": heatmap_layer(self.backbone(images), self.num_keypoints)}
 
-    def label_loss(self, model: Any):
+    def label_loss(self, model: Any) -> "LabelLoss":
         """Masked squared error to Gaussians."""
         return HeatmapLoss(self.codec)
 

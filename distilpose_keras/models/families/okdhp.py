@@ -16,7 +16,8 @@ from typing import Any
 
 from keras import layers, ops
 
-from distilpose_keras.codecs.heatmaps import SIGMA, HeatmapCodec
+from distilpose_keras.codecs.gaussians import SIGMA
+from distilpose_keras.codecs.heatmaps import HeatmapCodec
 from distilpose_keras.losses.okdhp import OnlineDistillationLoss, ensemble_heatmaps
 from distilpose_keras.models.backbones import Hourglass
 from distilpose_keras.models.backbones.hourglass import StackNames, conv
@@ -66,7 +67,8 @@ class OKDHP(PoseConfig):
     def codec(self):
         """Heatmaps of a quarter of the input."""
         height, width = self.input_size
-        return HeatmapCodec((height // 4, width // 4), self.sigma, self.dark)
+        size = (height // 4, width // 4)
+        return HeatmapCodec(size, self.sigma, self.dark, missing=0.0)
 
     def build(self, images):
         """Return the first branch's heatmaps, all (B, O, K, h, w), and the ensemble.

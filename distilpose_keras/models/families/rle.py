@@ -95,7 +95,7 @@ class RLE(PoseConfig):
         """Sigmas in heatmap pixels."""
         height, width = (side / HEATMAP_STRIDE for side in self.input_size)
         pixels = np.array([width, height], "float32")
-        return {**outputs, "sigmas": outputs["sigmas"] * pixels}
+        return {**outputs, "sigmas": ops.multiply(outputs["sigmas"], pixels)}
 
     def read_checkpoint(self, state):
         """Leave the flow out, which only the loss needs."""

@@ -10,12 +10,14 @@ COCO val, ResNet-101 with 53.0 M, 12.4 and 71.4, ResNet-152 with 68.6 M, 15.7 an
 from dataclasses import dataclass
 from typing import Any
 
-from distilpose_keras.codecs.heatmaps import SIGMA, HeatmapCodec
-from distilpose_keras.losses.labels import HeatmapLoss
+from distilpose_keras.codecs.gaussians import SIGMA
+from distilpose_keras.codecs.heatmaps import HeatmapCodec
+from distilpose_keras.losses.labels import HeatmapLoss, LabelLoss
 from distilpose_keras.models.backbones import HRNet, ResNet, StemNet
 from distilpose_keras.models.config import PoseConfig
 from distilpose_keras.models.figures import Figures
 from distilpose_keras.models.layers import deconvolution, heatmap_layer
+from distilpose_keras.types import Tensor
 
 
 @dataclass(frozen=True)
@@ -41,20 +43,20 @@ class SimpleBaseline(PoseConfig):
         self._check_input_size(self.backbone.divisor, self.backbone.divisor)
 
     @property
-    def codec(self):
+    def codec(self) -> HeatmapCodec:
         """Heatmaps of the size that the deconvolutions reach."""
         factor = 2**self.deconvolutions
         height, width = (factor * n // self.backbone.stride for n in self.input_size)
         return HeatmapCodec((height, width), self.sigma, self.dark)
 
-    def build(self, images):
+    def build(self, images: Tensor) -> dict[str, Tensor]:
         """Return heatmaps."""
         x = self.backbone(images)
         for i in range(self.deconvolutions):
             x = deconvolution(x, self.filters, i)
         return {"heatmaps": heatmap_layer(x, self.num_keypoints)}
 
-    def label_loss(self, model: Any):
+    def label_loss(self, model: Any) -> "LabelLoss":
         """Masked squared error to Gaussians."""
         return HeatmapLoss(self.codec)
 

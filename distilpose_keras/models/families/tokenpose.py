@@ -10,11 +10,12 @@ keypoints, D channels of a token, P visual tokens, (H, W) the input.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keras import ops
 
-from distilpose_keras.codecs.heatmaps import SIGMA, HeatmapCodec
+from distilpose_keras.codecs.gaussians import SIGMA
+from distilpose_keras.codecs.heatmaps import HeatmapCodec
 from distilpose_keras.losses.labels import HeatmapLoss
 from distilpose_keras.models.backbones import HRNet, StemNet
 from distilpose_keras.models.config import PoseConfig
@@ -36,6 +37,11 @@ from distilpose_keras.models.transformer import (
     tokens,
     without_positions,
 )
+from distilpose_keras.types import Tensor
+
+if TYPE_CHECKING:
+    from distilpose_keras.losses.labels import LabelLoss
+    from distilpose_keras.models.folding import Folding
 
 HEAD = "keypoint_head-tokenpose"
 
@@ -63,36 +69,41 @@ class TokenPose(PoseConfig):
         check_token_input(self)
 
     @property
-    def codec(self):
+    def codec(self) -> HeatmapCodec:
         """Heatmaps of a quarter of the input."""
         height, width = self.input_size
         return HeatmapCodec((height // 4, width // 4), self.sigma, self.dark)
 
-    def build(self, images):
+    def build(self, images: Tensor) -> dict[str, Tensor]:
         """Return heatmaps and the tokens that are distilled."""
         keypoint_tokens, visual_tokens = tokens(
             self.backbone(images), self.transformer, self.num_keypoints, name=HEAD
         )
+        size = self.codec.heatmap_size
+        x = self.head(keypoint_tokens)
+        return {
+            "heatmaps": ops.reshape(x, (-1, self.num_keypoints, *size)),
+            "keypoint_tokens": keypoint_tokens[..., -self.transformer.dim :],
+            "visual_tokens": visual_tokens,
+        }
+
+    def head(self, keypoint_tokens):
+        """Map (B, K, D) tokens to (B, K, H W / 16) pixels of heatmaps."""
         height, width = self.codec.heatmap_size
         x = layer_norm(keypoint_tokens, f"{HEAD}-mlp_head-0")
         x = dense(x, self.hidden, f"{HEAD}-mlp_head-1")
         x = layer_norm(x, f"{HEAD}-mlp_head-2", dtype=OUTPUT_DTYPE)
-        x = dense(x, height * width, f"{HEAD}-mlp_head-3", dtype=OUTPUT_DTYPE)
-        return {
-            "heatmaps": ops.reshape(x, (-1, self.num_keypoints, height, width)),
-            "keypoint_tokens": keypoint_tokens,
-            "visual_tokens": visual_tokens,
-        }
+        return dense(x, height * width, f"{HEAD}-mlp_head-3", dtype=OUTPUT_DTYPE)
 
-    def label_loss(self, model: Any):
+    def label_loss(self, model: Any) -> "LabelLoss":
         """Masked squared error to Gaussians."""
         return HeatmapLoss(self.codec)
 
-    def read_checkpoint(self, state):
+    def read_checkpoint(self, state: dict[str, Any]) -> dict[str, Any]:
         """Drop the stored position code, which is computed."""
         return without_positions(state, self)
 
-    def deploy(self, folding):
+    def deploy(self, folding: "Folding") -> dict[str, Tensor]:
         """Leave out what only visual tokens need."""
         x = deployed_keypoint_tokens(
             folding, self.transformer, self.num_keypoints, name=HEAD

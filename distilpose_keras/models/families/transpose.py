@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from keras import layers, ops
 
-from distilpose_keras.codecs.heatmaps import SIGMA
+from distilpose_keras.codecs.gaussians import SIGMA
 from distilpose_keras.codecs.subpixel import SubpixelCodec
-from distilpose_keras.data.geometry import ALIGNED
+from distilpose_keras.geometry import ALIGNED
 from distilpose_keras.losses.transpose import HalfHeatmapLoss
 from distilpose_keras.models.backbones import HRNet, ResNet
 from distilpose_keras.models.config import PoseConfig

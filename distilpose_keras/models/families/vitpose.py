@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from distilpose_keras.codecs.heatmaps import SIGMA
+from distilpose_keras.codecs.gaussians import SIGMA
 from distilpose_keras.codecs.udp import UdpHeatmapCodec
-from distilpose_keras.data.geometry import UDP
+from distilpose_keras.geometry import UDP
 from distilpose_keras.losses.labels import HeatmapLoss
 from distilpose_keras.models.backbones import ViT
 from distilpose_keras.models.config import PoseConfig
@@ -94,7 +94,11 @@ class ViTPose(PoseConfig):
         """Rename mmpretrain's keys; there, tokens get their own position alone."""
         if not any(key.startswith("backbone.layers.") for key in state):
             return state
-        state = {_repository_name(key): value for key, value in state.items()}
+        state = {
+            _repository_name(key): value
+            for key, value in state.items()
+            if not key.startswith("data_preprocessor.")  # normalisation, as ours
+        }
         if POSITIONS in state:
             code = np.asarray(state[POSITIONS])
             tokens = np.prod([n // self.backbone.stride for n in self.input_size])

@@ -7,7 +7,7 @@ import recipe
 
 from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.keypoints import COCO_17
-from distilpose_keras.models.checkpoints import load_checkpoint
+from distilpose_keras.models.checkpoints import load_checkpoint, state_dict
 from distilpose_keras.models.model import PoseModel, build_model, load_model
 from distilpose_keras.models.presets import MODELS
 from distilpose_keras.training.trainer import PoseTrainer
@@ -112,8 +112,6 @@ def test_an_unknown_key_of_a_checkpoint_is_refused():
 
 
 def checkpoint_of(model):
-    from distilpose_keras.models.checkpoints import state_dict
-
     return {
         key.replace("backbone.", "preact.", 1): value
         for key, value in state_dict(model).items()
@@ -176,4 +174,5 @@ def test_a_teacher_sees_pictures_as_it_was_trained_on_them():
 def test_sigmas_are_shown_in_heatmap_pixels():
     sigmas = np.full((1, 17, 2), 0.25, "float32")
     shown = MODELS["rle_resnet50"].shown({"sigmas": sigmas})["sigmas"]
+    shown = keras.ops.convert_to_numpy(shown)
     np.testing.assert_allclose(shown[0, 0], [12, 16])  # of 48 x 64

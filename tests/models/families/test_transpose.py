@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from distilpose_keras.data.geometry import ALIGNED
+from distilpose_keras.geometry import ALIGNED
 from distilpose_keras.models.backbones import ResNet
 from distilpose_keras.models.checkpoints import load_checkpoint, state_dict
 from distilpose_keras.models.encoder import Encoder

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import recipe
 
-from distilpose_keras.data.geometry import ALIGNED, GEOMETRIES, PLAIN, UDP
 from distilpose_keras.data.samples import SampleArrays, SampleLoader, SampleRequest
 from distilpose_keras.data.transforms import (
     Augmentation,
@@ -15,6 +14,7 @@ from distilpose_keras.data.transforms import (
     transform_points,
     warp,
 )
+from distilpose_keras.geometry import ALIGNED, GEOMETRIES, PLAIN, UDP
 from distilpose_keras.keypoints import COCO_17
 
 SIZE, HEATMAP = (256, 192), (64, 48)
