@@ -13,6 +13,7 @@ distilpose COMMAND --help shows the arguments of a command, with examples.
 """
 COMMANDS = (  # modules of this package, in the order of a model's life
     "train",
+    "train_nano",
     "models",
     "check",
     "predict",

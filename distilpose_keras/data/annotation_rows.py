@@ -47,6 +47,7 @@ class AnnotationRows:
         self._crowds = array("b")
         self._keypoints = array("f")
         self._lengths = array("i")
+        self._worth = {}  # row -> numbers, of the few files with keypoint_scores
 
     def add_annotation(self, entry):
         """Read a COCO annotation.
@@ -66,6 +67,9 @@ class AnnotationRows:
             self.examples.setdefault(kind, self.count)
             del self._keypoints[start:]
             length = 0
+        worth = entry.get("keypoint_scores")
+        if worth is not None and labelled:
+            self._worth[len(self._lengths)] = array("f", worth)
         self._append(entry, length)
         self._scores.append(1.0)
         number, crowd = entry.get("id"), entry.get("iscrowd")
@@ -222,6 +226,32 @@ class AnnotationRows:
                 points[has, k, 1] = flat[starts + (3 * column + 1)]
                 flags[has, k] = flat[starts + (3 * column + 2)]
         return points, flags
+
+    def worth(self, rows, columns, length):
+        """Return what the labels of some rows are worth (``keypoint_scores``).
+
+        Args:
+            rows: (n,) positions.
+            columns: K positions of the keypoints in the file; -1 for one it lacks.
+            length: how many keypoints an entry of the file has.
+
+        Returns:
+            (n, K) float32, 1 where the file does not say; and (n,) bool, whether what
+            it says is not one number from 0 to 1 for each keypoint.
+        """
+        worth = np.ones((len(rows), len(columns)), np.float32)
+        wrong = np.zeros(len(rows), bool)
+        if not self._worth:
+            return worth, wrong
+        columns = np.asarray(columns)
+        for n, row in enumerate(rows.tolist()):
+            values = np.asarray(self._worth.get(row, [1.0] * length))
+            wrong[n] = (
+                len(values) != length or not ((values >= 0) & (values <= 1)).all()
+            )
+            if not wrong[n]:
+                worth[n] = np.where(columns >= 0, values[columns], 1.0)
+        return worth, wrong
 
 
 def _annotation_id(entry, number):

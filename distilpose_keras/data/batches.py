@@ -107,4 +107,5 @@ class BatchMaker:
             people.visibility[indices],
             keep,
             people.image_sizes[people.image_index[indices]],
+            people.confidences[indices],
         )

@@ -220,6 +220,7 @@ def load_detections(
         areas=np.prod(boxes[kept, 2:], axis=1),
         keypoints=np.zeros((*shape, 2), np.float32),
         visibility=np.zeros(shape, np.uint8),
+        confidences=np.ones(shape, np.float32),
         annotation_ids=np.full(len(kept), -1),
         scores=rows.scores[kept],
         entries=np.full(len(kept), -1),

@@ -16,6 +16,7 @@ _COLUMNS = (
     "boxes_xywh",
     "keypoints",
     "visibility",
+    "confidences",
     "areas",
     "annotation_ids",
     "scores",
@@ -67,6 +68,8 @@ class PeopleIndex(Sequence[PersonInstance]):
         boxes_xywh: (N, 4) float64 pixels.
         keypoints: (N, K, 2) float32 pixels.
         visibility: (N, K) uint8: 0 not labelled, 1 hidden, 2 visible.
+        confidences: (N, K) float32 in [0, 1], what each label is worth: its
+            ``keypoint_scores`` entry where a model wrote the label, else 1.
         areas: (N,) float64 square pixels.
         annotation_ids: (N,) int64; -1 for detections.
         scores: (N,) float32; 1 for annotations.
@@ -88,6 +91,7 @@ class PeopleIndex(Sequence[PersonInstance]):
     boxes_xywh: np.ndarray
     keypoints: np.ndarray
     visibility: np.ndarray
+    confidences: np.ndarray
     areas: np.ndarray
     annotation_ids: np.ndarray
     scores: np.ndarray

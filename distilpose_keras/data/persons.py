@@ -33,6 +33,7 @@ class Persons:
         areas: (N,) float64, the box's where the file has none.
         keypoints: (N, K, 2) float32 pixels.
         visibility: (N, K) uint8: 0 not labelled, 1 hidden, 2 visible.
+        confidences: (N, K) float32 in [0, 1], what each label is worth.
         crowds: (N,) bool.
         skipped: how many entries are not here, by reason.
         filled: how many people had something filled in, by what.
@@ -45,6 +46,7 @@ class Persons:
     areas: np.ndarray
     keypoints: np.ndarray
     visibility: np.ndarray
+    confidences: np.ndarray
     crowds: np.ndarray
     skipped: Counter
     filled: Counter
@@ -56,9 +58,8 @@ class Persons:
     def take(self, rows):
         """Return a dict of the arrays of these people."""
         names = ("entries", "ids", "image_index", "boxes_xywh", "areas", "keypoints")
-        return {
-            name: getattr(self, name)[rows] for name in (*names, "visibility", "crowds")
-        }
+        names += ("visibility", "confidences", "crowds")
+        return {name: getattr(self, name)[rows] for name in names}
 
 
 def fill_persons(
@@ -99,6 +100,7 @@ def fill_persons(
         kept = np.flatnonzero(~crowds & ~empty)
         chosen, image_index = chosen[kept], image_index[kept]
     keypoints, visibility = _labels(rows, chosen, columns, filled, path)
+    confidences = _confidences(rows, chosen, columns, length, path)
     boxes = _boxes(rows.boxes[chosen], keypoints, visibility, filled)
     areas = rows.areas[chosen].copy()
     extent = np.prod(boxes[:, 2:].clip(0), axis=1)
@@ -113,6 +115,7 @@ def fill_persons(
         areas=areas,
         keypoints=keypoints,
         visibility=visibility,
+        confidences=confidences,
         crowds=rows.crowds[chosen],
         skipped=skipped,
         filled=filled,
@@ -164,6 +167,17 @@ def _labels(rows, chosen, columns, filled, path):
     keypoints[~finite] = 0
     flags = np.where(labelled, np.ceil(flags).clip(1, 2), 0)
     return keypoints, flags.astype(np.uint8)
+
+
+def _confidences(rows, chosen, columns, length, path):
+    """Return what each label is worth, (n, K)."""
+    worth, wrong = rows.worth(chosen, columns, length)
+    if wrong.any():
+        raise ValueError(
+            f"annotation {rows.ids[chosen[wrong.argmax()]]} of {path} must have "
+            f"{length} keypoint_scores between 0 and 1"
+        )
+    return worth
 
 
 def _boxes(boxes, keypoints, visibility, filled):

@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from distilpose_keras.codecs.coordinates import encode_coordinates
+from distilpose_keras.data.cache import PatchCache
 from distilpose_keras.data.images import ImageError, read_reduced_image
 from distilpose_keras.data.transforms import (
     Augmentation,
+    affordable_reduction,
     augment_pose,
     box_to_center_scale,
+    reduced_matrix,
     transform_points,
     warp,
 )
@@ -35,6 +38,7 @@ class SampleRequest(NamedTuple):
         visibility: (n, K).
         keep: (n,) bool: the picture will be wanted again soon.
         sizes: (n, 2) (height, width) of the pictures by their annotations, or None.
+        confidences: (n, K) in [0, 1], what a label is worth; None where all are 1.
     """
 
     indices: np.ndarray
@@ -44,6 +48,7 @@ class SampleRequest(NamedTuple):
     visibility: np.ndarray
     keep: np.ndarray
     sizes: np.ndarray | None = None
+    confidences: np.ndarray | None = None
 
 
 class SampleArrays(NamedTuple):
@@ -119,6 +124,7 @@ class SampleLoader:
         seed: with the epoch and a person's position, seeds that person's augmentation.
         cache_bytes: decoded pictures to hold.
         geometry: CropGeometry of the model that learns from the samples.
+        patches: `PatchCache` to read from in place of the picture files, or None.
     """
 
     schema: KeypointSchema
@@ -127,6 +133,7 @@ class SampleLoader:
     seed: int
     cache_bytes: int
     geometry: CropGeometry = PLAIN
+    patches: PatchCache | None = None
     _cache: ImageCache = field(init=False, repr=False)
 
     def __post_init__(self):
@@ -188,12 +195,7 @@ class SampleLoader:
         matrix = self.geometry.affine_matrix(
             center, scale, rotation, output_size=self.input_size, flip=flip
         )
-        reduction = affordable_reduction(matrix)
-        size = None if request.sizes is None else request.sizes[n]
-        image, reduction = self._cache.read(request.paths[n], reduction, keep, size)
-        arrays.images[slot] = warp(
-            image, reduced_matrix(matrix, reduction), self.input_size
-        )
+        arrays.images[slot] = self._crop(request, n, matrix, keep)
         points = transform_points(request.keypoints[n], matrix)
         if flip:
             points = points[self.schema.flip_permutation]
@@ -201,24 +203,20 @@ class SampleLoader:
         arrays.keypoints[slot], arrays.weights[slot] = encode_coordinates(
             points, visibility, self.input_size, self.geometry
         )
+        if request.confidences is not None:
+            confidences = request.confidences[n]
+            if flip:
+                confidences = confidences[self.schema.flip_permutation]
+            arrays.weights[slot] *= confidences[:, None]
 
-
-def affordable_reduction(matrix: np.ndarray) -> int:
-    """Return how much smaller a picture may be decoded for a crop: 1, 2, 4 or 8.
-
-    Two decoded pixels are left for every pixel of the crop along each axis, so that
-    bilinear sampling sees no less than it did.
-
-    Args:
-        matrix: (2, 3) from source to crop pixels.
-    """
-    zoom = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
-    return next((factor for factor in (8, 4, 2) if 2 * zoom * factor <= 1), 1)
-
-
-def reduced_matrix(matrix: np.ndarray, reduction: int) -> np.ndarray:
-    """Return the (2, 3) matrix from the pixels of a reduced picture to crop pixels."""
-    linear = matrix[:, :2] * reduction
-    # Pixel 0 of the reduced picture covers pixels 0 to reduction - 1.
-    shift = matrix[:, 2] + matrix[:, :2].sum(axis=1) * (reduction - 1) / 2
-    return np.concatenate([linear, shift[:, None]], axis=1)
+    def _crop(self, request, n, matrix, keep):
+        """Return the (H, W, 3) crop that a (2, 3) matrix cuts out of a picture."""
+        if self.patches is not None:
+            image, corner, reduction = self.patches.read(int(request.indices[n]))
+            matrix = reduced_matrix(matrix, reduction)
+            matrix[:, 2] += matrix[:, :2] @ corner
+            return warp(image, matrix, self.input_size)
+        reduction = affordable_reduction(matrix)
+        size = None if request.sizes is None else request.sizes[n]
+        image, reduction = self._cache.read(request.paths[n], reduction, keep, size)
+        return warp(image, reduced_matrix(matrix, reduction), self.input_size)

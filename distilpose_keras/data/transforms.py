@@ -83,6 +83,27 @@ def transform_points(points: ArrayLike, matrix: np.ndarray) -> np.ndarray:
     return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
 
 
+def affordable_reduction(matrix):
+    """Return how much smaller a picture may be decoded for a crop: 1, 2, 4 or 8.
+
+    Two decoded pixels are left for every pixel of the crop along each axis, so that
+    bilinear sampling sees no less than it did.
+
+    Args:
+        matrix: (2, 3) from source to crop pixels.
+    """
+    zoom = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    return next((factor for factor in (8, 4, 2) if 2 * zoom * factor <= 1), 1)
+
+
+def reduced_matrix(matrix, reduction):
+    """Return the (2, 3) matrix from the pixels of a reduced picture to crop pixels."""
+    linear = matrix[:, :2] * reduction
+    # Pixel 0 of the reduced picture covers pixels 0 to reduction - 1.
+    shift = matrix[:, 2] + matrix[:, :2].sum(axis=1) * (reduction - 1) / 2
+    return np.concatenate([linear, shift[:, None]], axis=1)
+
+
 @dataclass(frozen=True)
 class Augmentation:
     """How far a training crop may stray from its box.
@@ -99,6 +120,9 @@ class Augmentation:
         rotation_probability: of turning at all.
         jitter: largest shift of the center, as a fraction of the box.
         jitter_probability: of shifting at all.
+        upside_down_probability: of turning by any angle, all alike, in place of the
+            rotation above: gymnasts, swimmers, people who lie. Not in the published
+            recipes.
     """
 
     flip_probability: float = 0.5
@@ -109,6 +133,12 @@ class Augmentation:
     rotation_probability: float = 0.6
     jitter: float = 0.2
     jitter_probability: float = 0.3
+    upside_down_probability: float = 0.0
+
+    @property
+    def turns(self):
+        """Whether any crop is turned."""
+        return self.rotation_probability > 0 or self.upside_down_probability > 0
 
     @classmethod
     def none(cls) -> "Augmentation":
@@ -201,6 +231,7 @@ def augment_pose(
     chance = rng.random(5)  # jitter, flip, half body, upper or lower, rotation
     shift = rng.uniform(-1.0, 1.0, 2) * augmentation.jitter
     zoom, turn = rng.standard_normal(2)
+    any_angle, angle = rng.random(2)
 
     if chance[0] < augmentation.jitter_probability:
         center = center + (shift * np.asarray(box_xywh[2:])).astype(np.float32)
@@ -220,4 +251,6 @@ def augment_pose(
     rotation = 0.0
     if chance[4] < augmentation.rotation_probability:
         rotation = augmentation.rotation_spread * float(np.clip(turn, -2.0, 2.0))
+    if any_angle < augmentation.upside_down_probability:
+        rotation = 360.0 * float(angle) - 180.0
     return center, scale * np.float32(factor), rotation, flip

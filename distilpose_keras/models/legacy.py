@@ -41,6 +41,8 @@ def modern_config(data: dict) -> dict:
         return {"family": "distilpose", "num_sigmas": old["num_sigmas"], **new}
     if old["head"] == "token_heatmap":
         return {"family": "tokenpose", "hidden": old["heatmap_hidden"], **new}
+    if old["head"] == "integral":
+        return {"family": "integral", **new}
     if old["head"] == "regression":
         settings = {name: old[name] for name in ("confidence", "num_sigmas")}
         return {"family": "deeppose", **settings, **new}
@@ -51,6 +53,8 @@ def modern_config(data: dict) -> dict:
 
 
 def _backbone(old):
+    if old["backbone"] == "lite":
+        return {"kind": "lite", "widths": old["lite_widths"]}
     if old["backbone"] == "resnet":
         return {"kind": "resnet", "depth": old["resnet_depth"]}
     stem = {

@@ -9,6 +9,7 @@ from distilpose_keras.models.families import (
     distilpose,
     hourglass,
     hrnet,
+    integral,
     okdhp,
     rle,
     rtmpose,
@@ -41,6 +42,7 @@ FAMILIES = {
     "okdhp": (okdhp.OKDHP, okdhp.MODELS),
     "rle": (rle.RLE, rle.MODELS),
     "rle_mmpose": (rle.MMPoseRLE, rle.MMPOSE_MODELS),
+    "integral": (integral.IntegralPose, integral.MODELS),
 }
 # Trained weights that come with the package.
 WEIGHTS = Path(__file__).parents[1] / "presets"

@@ -13,7 +13,7 @@ Two figures that are often confused are kept apart:
 import math
 from pathlib import Path
 
-from keras import layers
+from keras import layers, tree
 
 from distilpose_keras.models.model import build_model, load_model
 from distilpose_keras.models.presets import FIGURES
@@ -115,7 +115,7 @@ def _count(operation, counts):
     elif kind == "Dense":
         counts.linear += _elements(operation.input) * operation.units
     elif kind == "Matmul":
-        left, _ = operation.input
+        left, *_ = tree.flatten(operation.input)  # the right one may be a constant
         counts.attention += _elements(operation.output) * left.shape[-1]
     counted = operation.input if "Pooling" in kind else operation.output
     if kind in ELEMENTWISE:

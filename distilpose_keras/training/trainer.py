@@ -19,7 +19,11 @@ from distilpose_keras.training.replicas import (
     synchronize_batch_norm,
     variable_scope,
 )
-from distilpose_keras.training.workarounds import keep_freed_memory, without_autotuning
+from distilpose_keras.training.workarounds import (
+    keep_freed_memory,
+    without_autotuning,
+    without_layout_copies,
+)
 from distilpose_keras.types import Tensor
 
 if TYPE_CHECKING:
@@ -133,10 +137,12 @@ class PoseTrainer(keras.Model):
         """Train as `keras.Model.fit` does.
 
         A `PyDataset` is read in its own order: ``shuffle`` is for arrays. Its batches
-        are made to split evenly among replicas and read `without_autotuning`, and the
-        process keeps memory that a step frees, see `keep_freed_memory`.
+        are made to split evenly among replicas and read `without_autotuning`, the
+        process keeps memory that a step frees, see `keep_freed_memory`, and PyTorch
+        convolves `without_layout_copies`.
         """
         keep_freed_memory()
+        without_layout_copies()
         # Keras would draw the order of the batches once more, by an unseeded generator.
         shuffle = shuffle and not isinstance(x, keras.utils.PyDataset)
         kwargs["callbacks"] = telling_epochs(self.label_loss, kwargs.get("callbacks"))

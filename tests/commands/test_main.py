@@ -82,6 +82,7 @@ def test_mistakes_import_no_backend(tmp_path):
         "benchmark latency gone.onnx",
         "finetune-int8 gone.keras --teacher gone.keras --data . --out x",
         "fit-few --data gone --out x",
+        "train-nano --data gone --imagenet x.pth",
         "ablation --table 7",
         "models --json .",
         "nothing",

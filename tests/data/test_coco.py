@@ -305,3 +305,19 @@ def test_opening_a_large_file_takes_little_memory(tmp_path):
     assert len(people) == 6000
     # The file has 10 MB and json.load makes 60 MB of it; a window of it is read.
     assert peak < 20e6
+
+
+def test_labels_are_worth_what_the_file_says(load):
+    scores = [0.25] * 5 + [1.0] * 12
+    annotations = [annotation(1), annotation(2, keypoint_scores=scores)]
+    people = load(coco_document(annotations))
+    np.testing.assert_array_equal(people.confidences[0], np.ones(17))
+    np.testing.assert_allclose(people.confidences[1], scores)
+    np.testing.assert_allclose(people.take([1]).confidences, [scores])
+
+
+@pytest.mark.parametrize("scores", [[0.5] * 16, [2.0] * 17, [-0.1] * 17])
+def test_scores_that_do_not_fit_are_refused(load, scores):
+    document = coco_document([annotation(7, keypoint_scores=scores)])
+    with pytest.raises(ValueError, match="annotation 7 .* 17 keypoint_scores"):
+        load(document)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -10,12 +12,12 @@ from distilpose_keras.data.samples import (
     SampleArrays,
     SampleLoader,
     SampleRequest,
-    affordable_reduction,
-    reduced_matrix,
 )
 from distilpose_keras.data.transforms import (
     Augmentation,
+    affordable_reduction,
     box_to_center_scale,
+    reduced_matrix,
     transform_points,
     warp,
 )
@@ -25,7 +27,7 @@ from distilpose_keras.keypoints import COCO_17
 SIZE = (256, 192)
 
 
-def make(requests, augmentation, seed=0, epoch=0, input_size=SIZE):
+def make(requests, augmentation, seed=0, epoch=0, input_size=SIZE, confidences=None):
     """Load samples of (path, box, keypoints, visibility) tuples."""
     paths, boxes, keypoints, visibility = zip(*requests, strict=True)
     count = len(paths)
@@ -38,6 +40,7 @@ def make(requests, augmentation, seed=0, epoch=0, input_size=SIZE):
         np.array(keypoints),
         np.array(visibility),
         np.zeros(count, bool),
+        confidences=confidences,
     )
     return arrays, loader.load(request, epoch, arrays, np.arange(count))
 
@@ -179,3 +182,23 @@ def test_the_cache_keeps_within_its_bytes(tmp_path):
         cache.read(kept, 1, keep=True)
     with pytest.raises(ImageError):
         cache.read(paths[0], 1, keep=True)
+
+
+def test_a_label_weighs_what_it_is_worth_on_either_side(tmp_path):
+    path = tmp_path / "grey.png"
+    cv2.imwrite(str(path), np.full((240, 240, 3), 127, np.uint8))
+    left, right, wrist = 5, 6, 9
+    keypoints, visibility = np.full((17, 2), 120.0), np.zeros(17)
+    visibility[[left, wrist]] = 2
+    worth = np.full((20, 17), 0.3, np.float32)
+    worth[:, left] = 0.7
+    requests = [(path, (40, 40, 160, 160), keypoints, visibility)] * 20
+    flips = replace(Augmentation.none(), flip_probability=0.5)
+    arrays, _ = make(requests, flips, confidences=worth)
+    of_left, of_right = arrays.weights[:, left, 0], arrays.weights[:, right, 0]
+    mirrored = of_right > 0
+    assert 0 < mirrored.sum() < 20
+    np.testing.assert_allclose(of_right[mirrored], 0.7)
+    np.testing.assert_allclose(of_left[~mirrored], 0.7)
+    assert not of_left[mirrored].any()
+    np.testing.assert_allclose(arrays.weights[~mirrored, wrist, 0], 0.3)

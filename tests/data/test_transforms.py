@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -100,3 +102,43 @@ def test_half_bodies_come_at_their_rate():
     assert len(kinds) == 3  # whole, upper, lower
     rates = np.sort(counts) / 2000
     np.testing.assert_allclose(rates, [0.3 * 0.31, 0.3 * 0.69, 0.7], atol=0.03)
+
+
+def drawn(seed, augmentation):
+    """Center, scale, rotation and flip that a seed draws for one person."""
+    box = np.array([20.0, 30, 60, 120])
+    center, scale = box_to_center_scale(box)
+    keypoints = np.random.default_rng(0).uniform(30, 80, (17, 2)).astype("float32")
+    return augment_pose(
+        np.random.default_rng(seed),
+        center,
+        scale,
+        keypoints,
+        np.full(17, 2),
+        box,
+        COCO_17,
+        augmentation,
+    )
+
+
+def test_people_turn_by_any_angle_if_asked():
+    augmentation = replace(Augmentation.none(), upside_down_probability=1.0)
+    rotations = [drawn(seed, augmentation)[2] for seed in range(200)]
+    assert -180 <= min(rotations) < -160
+    assert 160 < max(rotations) <= 180
+    # All angles alike: a quarter of them in each quadrant, 50 +- 3 deviations.
+    counts, _ = np.histogram(rotations, bins=4, range=(-180, 180))
+    assert counts.min() > 50 - 3 * 6.2
+
+
+def test_turning_by_any_angle_leaves_other_draws_alone():
+    plain = [drawn(seed, Augmentation()) for seed in range(50)]
+    half = replace(Augmentation(), upside_down_probability=0.5)
+    turned = [drawn(seed, half) for seed in range(50)]
+    same_turn = 0
+    for one, other in zip(plain, turned, strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])
+        assert one[3] == other[3]
+        same_turn += one[2] == other[2]
+    assert 12 <= same_turn <= 38

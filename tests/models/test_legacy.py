@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import recipe
 
+from distilpose_keras.models.families.integral import IntegralPose
 from distilpose_keras.models.model import load_model
-from distilpose_keras.models.presets import family_of
+from distilpose_keras.models.presets import config_from_dict, family_of
 
 FILES = Path(__file__).resolve().parents[1] / "data" / "legacy"
 KINDS = ("deeppose", "distilpose", "hrnet", "simple_baseline", "tokenpose")
@@ -31,3 +32,11 @@ def test_an_older_file_predicts_what_it_did(kind):
             found = keras.ops.convert_to_numpy(value)[:, :, : reference.shape[2]]
             error = np.abs(found - reference).max() / reference.std()
             assert error < 1e-4, f"{name}: {error:.1e} of its standard deviation"
+
+
+def test_the_first_checkpoints_of_the_preset_are_read():
+    old = {"name": "x", "input_size": [64, 48], "backbone": "lite", "head": "integral"}
+    config = config_from_dict({**old, "lite_widths": [32, 24]})
+    assert isinstance(config, IntegralPose)
+    assert config.backbone.widths == (32, 24)
+    assert config.input_size == (64, 48)

@@ -3,6 +3,7 @@
 import json
 
 import keras
+import numpy as np
 import pytest
 
 from distilpose_keras.models.deploy import deploy
@@ -111,3 +112,12 @@ def test_the_markdown_table_sets_the_papers_figures_beside_ours():
     _, _, published, own = table.splitlines()
     assert published == "| distilpose_s | 5.36 M | 5.36 M | 2.705 | 2.383 | 2.38 |"
     assert own.endswith("|  |")
+
+
+def test_depthwise_convolutions_and_products_with_constants_count():
+    images = keras.Input((8, 6, 3))
+    x = keras.layers.DepthwiseConv2D(3, padding="same")(images)
+    x = keras.ops.reshape(x, (-1, 48, 3))
+    x = keras.ops.matmul(x, np.ones((3, 5), "float32"))
+    figures = profile_model(keras.Model(images, {"y": x}))
+    assert figures.gmacs * 1e9 == pytest.approx(8 * 6 * 3 * 9 + 48 * 5 * 3)

@@ -7,6 +7,7 @@ from distilpose_keras.models.backbones.cspnext import CSPNeXt
 from distilpose_keras.models.backbones.hourglass import Hourglass
 from distilpose_keras.models.backbones.hrnet import HRNet
 from distilpose_keras.models.backbones.hrnet_c import HRNetC
+from distilpose_keras.models.backbones.lite import Lite
 from distilpose_keras.models.backbones.pixels import Pixels
 from distilpose_keras.models.backbones.resnet import ResNet
 from distilpose_keras.models.backbones.stemnet import StemNet
@@ -21,5 +22,6 @@ BACKBONES = {
     "cspnext": CSPNeXt,
     "vit": ViT,
     "hourglass": Hourglass,
+    "lite": Lite,
     "pixels": Pixels,
 }

@@ -1,0 +1,87 @@
+"""Integral regression (Sun et al., ECCV 2018): coordinates read off location maps.
+
+The expectation of a position under a softmax over maps of where a joint may be: as
+quick to learn as a heatmap, and a regression for all that comes after, with the
+keypoints, sigmas and scores that distillation wants. A score is the expectation of a
+second map under the same softmax: what that map says about the place where the joint
+is.
+
+    image (B, H, W, 3) -> features (B, H / 4, W / 4, C) -> location_logits and a map of
+    confidence, (B, K, H / 4, W / 4) each -> keypoints (B, K, 2), scores (B, K, 1),
+    sigmas (B, K, 2) in pixels of the map
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from keras import layers, ops
+
+from distilpose_keras.codecs.coordinates import CoordinateCodec
+from distilpose_keras.losses.location import LocationLoss
+from distilpose_keras.models.backbones.lite import Lite
+from distilpose_keras.models.config import PoseConfig
+from distilpose_keras.models.figures import Figures
+from distilpose_keras.models.layers import OUTPUT_DTYPE
+
+
+@dataclass(frozen=True)
+class IntegralPose(PoseConfig):
+    """Settings of an integral regression.
+
+    Attributes:
+        backbone: what makes the feature map.
+        sigma: of the Gaussians that the maps are trained on, in pixels of the map.
+    """
+
+    backbone: Lite = Lite()
+    sigma: float = 1.0
+
+    codec = CoordinateCodec()
+    distillable = True
+    scores_from_labels = True
+
+    def __post_init__(self):
+        """Check that the input fits."""
+        self._check_input_size(self.backbone.divisor, self.backbone.divisor)
+
+    def build(self, images):
+        """Return keypoints, scores and sigmas; the logits are for training."""
+        features = self.backbone(images)
+        height, width = features.shape[1:3]
+        grid = location_grid(height, width)
+
+        def maps(name):
+            name = f"keypoint_head-{name}"
+            x = layers.Conv2D(self.num_keypoints, 1, name=name, dtype=OUTPUT_DTYPE)
+            x = ops.transpose(x(features), (0, 3, 1, 2))
+            return ops.reshape(x, (-1, self.num_keypoints, height * width))
+
+        logits = maps("location")
+        chance = ops.softmax(logits)  # (B, K, H W)
+        keypoints = ops.matmul(chance, grid)
+        squares = ops.matmul(chance, np.square(grid))
+        variance = ops.maximum(squares - ops.square(keypoints), 1e-6)
+        scores = ops.sum(chance * maps("confidence"), axis=-1, keepdims=True)
+        shape = (-1, self.num_keypoints, height, width)
+        return {
+            "keypoints": keypoints,
+            "scores": scores,
+            "sigmas": ops.sqrt(variance) * np.array([width, height], "float32"),
+            "location_logits": ops.reshape(logits, shape),
+        }
+
+    def label_loss(self, model: Any):
+        """Cross-entropy of the maps, distance of the keypoints, error of the scores."""
+        return LocationLoss(self.sigma, self.input_size, self.schema.sigmas)
+
+
+def location_grid(height, width):
+    """(H W, 2) normalised x and y of the pixels of a map, row by row."""
+    x, y = np.meshgrid(np.arange(width) / width, np.arange(height) / height)
+    return np.stack([x.ravel(), y.ravel()], axis=1).astype("float32")
+
+
+MODELS = {
+    IntegralPose("distilpose_nano", input_size=(128, 96)): Figures(766_354, 0.08619),
+}

@@ -1,0 +1,72 @@
+"""The head that reads coordinates off location maps."""
+
+import numpy as np
+import pytest
+
+from distilpose_keras.models.deploy import deploy
+from distilpose_keras.models.families.integral import IntegralPose, location_grid
+from distilpose_keras.models.model import build_model, load_model
+from distilpose_keras.pixels import IMAGE_MEAN, IMAGE_STD
+
+SIZE = 32, 32
+MAP = 8, 8
+CONFIG = IntegralPose("small", input_size=SIZE)
+
+
+@pytest.fixture(scope="module")
+def outputs():
+    model = build_model(CONFIG)
+    images = np.random.default_rng(0).normal(size=(2, *SIZE, 3)).astype("float32")
+    return {k: np.asarray(v) for k, v in model.predict(images, verbose=0).items()}
+
+
+def test_a_student_has_the_outputs_that_distillation_reads(outputs):
+    shapes = {name: value.shape[1:] for name, value in outputs.items()}
+    assert shapes == {
+        "keypoints": (17, 2),
+        "scores": (17, 1),
+        "sigmas": (17, 2),
+        "location_logits": (17, *MAP),
+    }
+
+
+def test_keypoints_and_sigmas_are_mean_and_spread_of_the_maps(outputs):
+    logits = outputs["location_logits"].astype("float64")
+    chance = np.exp(logits - logits.max(axis=(2, 3), keepdims=True))
+    chance /= chance.sum(axis=(2, 3), keepdims=True)
+    columns, rows = np.arange(MAP[1]), np.arange(MAP[0])
+    x = (chance.sum(axis=2) * columns).sum(axis=-1)
+    y = (chance.sum(axis=3) * rows).sum(axis=-1)
+    np.testing.assert_allclose(outputs["keypoints"][..., 0], x / MAP[1], atol=1e-5)
+    np.testing.assert_allclose(outputs["keypoints"][..., 1], y / MAP[0], atol=1e-5)
+    variance = (chance.sum(axis=2) * (columns - x[..., None]) ** 2).sum(axis=-1)
+    np.testing.assert_allclose(outputs["sigmas"][..., 0], variance**0.5, rtol=1e-3)
+
+
+def test_the_grid_runs_along_rows():
+    grid = location_grid(2, 3)
+    expected = [[0, 0], [1 / 3, 0], [2 / 3, 0], [0, 0.5], [1 / 3, 0.5], [2 / 3, 0.5]]
+    np.testing.assert_allclose(grid, expected, rtol=1e-6)
+
+
+def test_a_saved_student_predicts_the_same(outputs, tmp_path):
+    model = build_model(CONFIG)
+    model.save(tmp_path / "x.keras")
+    again = load_model(tmp_path / "x.keras")
+    images = np.random.default_rng(0).normal(size=(2, *SIZE, 3)).astype("float32")
+    expected = model.predict(images, verbose=0)
+    received = again.predict(images, verbose=0)
+    for name, value in expected.items():
+        np.testing.assert_allclose(received[name], value, rtol=1e-5, atol=1e-6)
+    assert again.pose_config == CONFIG
+
+
+def test_the_inference_graph_predicts_the_same():
+    model = build_model(CONFIG)
+    pixels = np.random.default_rng(1).uniform(0, 255, (2, *SIZE, 3)).astype("float32")
+    normalised = ((pixels / 255 - IMAGE_MEAN) / IMAGE_STD).astype("float32")
+    expected = model.predict(normalised, verbose=0)
+    received = deploy(model).predict(pixels, verbose=0)
+    assert set(received) == {"keypoints", "scores"}
+    for name, value in received.items():
+        np.testing.assert_allclose(value, expected[name], rtol=1e-4, atol=1e-5)
