@@ -17,6 +17,7 @@ SCRIPTS = {  # script: command, what the script itself says
         {"model": "tokenpose_hrnet_w48"},
     ),
     "recipes/train_tokenpose_stemnet.py": ("train", {"model": "tokenpose_stemnet"}),
+    "recipes/train_nano.py": ("train_nano", {}),
     "recipes/finetune_int8.py": ("finetune_int8", {}),
     "recipes/fit_few_people.py": ("fit_few", {}),
     "recipes/run_ablation.py": ("ablation", {}),
@@ -32,6 +33,9 @@ SCRIPTS = {  # script: command, what the script itself says
 # The least that each command asks for; FILE and FOLDER are there.
 LEAST = {
     "train": ["--seed", "7"],
+    "train_nano": [
+        *("--data", "FOLDER", "--imagenet", "FILE", "--out", "FOLDER", "--seed", "7"),
+    ],
     "finetune_int8": [
         *("FILE", "--teacher", "FILE", "--data", "FOLDER", "--out", "FOLDER"),
         *("--seed", "7"),

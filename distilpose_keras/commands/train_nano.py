@@ -6,6 +6,7 @@ and a head that reads coordinates off location maps: 0.77 M parameters, 0.09 GMA
 """
 
 import os
+from importlib.util import find_spec
 
 from distilpose_keras.commands import cli
 
@@ -27,7 +28,13 @@ def add_arguments(parser):
     number = {"type": cli.positive_int, "metavar": "N"}
     folder = {"type": cli.output_folder, "metavar": "DIR"}
     add("--data", required=True, type=cli.input_folder, metavar="DIR")
-    add("--imagenet", required=True, metavar="FILE", help="weights of the trunk")
+    add(
+        "--imagenet",
+        required=True,
+        type=cli.input_file,
+        metavar="FILE",
+        help="weights of the trunk",
+    )
     add("--out", **folder, default="runs/nano", help="runs/nano")
     add("--cache", **folder, help="decoded people (default: in --out)")
     add("--batch-size", **number, default=32, help="32")
@@ -40,7 +47,8 @@ def add_arguments(parser):
 def run(arguments):
     """Train, and say what came of it."""
     # Depthwise convolutions: PyTorch trains them faster than TensorFlow on a CPU.
-    os.environ.setdefault("KERAS_BACKEND", "torch")
+    if find_spec("torch"):
+        os.environ.setdefault("KERAS_BACKEND", "torch")
     from distilpose_keras.recipe.nano import NAME, NanoOptions, train_nano
 
     model = train_nano(NanoOptions(**vars(arguments)))

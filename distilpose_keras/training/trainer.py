@@ -180,7 +180,7 @@ class PoseTrainer(keras.Model):
         super().compile(*args, **kwargs)
         check_accumulation(self)
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as it was saved: Keras does so only where `compile` is its own."""
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.optimizer is not None:  # its state is loaded next
