@@ -35,7 +35,6 @@ class Killed(Exception):
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_a_run_killed_between_stages_ends_as_one_that_was_not(
     options, tmp_path, monkeypatch
 ):
