@@ -28,7 +28,7 @@ def other(tmp_path_factory):
         (["--imagenet", "nowhere.pth"], "nowhere.pth"),
         (["--data", "nowhere"], "nowhere"),
         (["--batch-size", "0"], "--batch-size: must be at least 1. Received: 0"),
-        ([], "other.npz"),
+        ([], "weights of EfficientNet-Lite0 lack"),
     ],
 )
 def test_mistakes_are_one_line(
