@@ -106,8 +106,8 @@ def test_without_augmentation_crops_are_as_their_boxes_say(
     "student, teacher, more, message",
     [
         ("student", "student", [], "must predict 'heatmaps'"),
-        ("teacher", "teacher", [], "only a student"),
-        ("plain", "cnn_teacher", [], "confidence=False"),
+        ("teacher", "teacher", [], "regresses keypoints without decoding"),
+        ("plain", "cnn_teacher", [], "a student that predicts confidence"),
         ("student", "gone", [], "gone.keras"),
         ("student", "teacher", ["--epochs", "0"], "--epochs: must be at least 1"),
         ("student", "teacher", ["--limit", "3"], "at least 16 people"),
