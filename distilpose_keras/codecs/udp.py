@@ -114,7 +114,8 @@ def newton_offsets(maps, rows, columns):
     above = _neighbours(maps.shape[1])[rows].reshape(len(maps), AROUND, -1)
     beside = _neighbours(maps.shape[2])[columns].reshape(len(maps), AROUND, -1)
     values = above @ maps @ beside.transpose(0, 2, 1)  # (M, 3, 3)
-    return np.stack(_newton_step(np.log(np.clip(values, LOWEST, HIGHEST))), axis=-1)
+    steps, determinant = _newton_step(np.log(np.clip(values, LOWEST, HIGHEST)))
+    return np.stack(steps, axis=-1) / determinant[..., None]
 
 
 def graph_newton_offsets(heatmaps, rows, columns):
@@ -137,11 +138,19 @@ def graph_newton_offsets(heatmaps, rows, columns):
         ops.matmul(above, heatmaps), ops.transpose(beside, (0, 1, 3, 2))
     )  # (B, K, 3, 3)
     logs = ops.log(ops.minimum(ops.maximum(values, LOWEST), HIGHEST))
-    return ops.stack(_newton_step(logs), axis=-1)
+    steps, determinant = _newton_step(logs)
+    # Where logs are equal, runtimes that add in another order lose the damping.
+    curved = ops.cast(determinant != 0, "float32")
+    inverse = curved / (determinant + (1 - curved))
+    return ops.stack(steps, axis=-1) * inverse[..., None]
 
 
 def _newton_step(logs):
-    """Return the steps in x and y, of (..., 3, 3) logarithms around peaks."""
+    """Return the steps in x and y times a determinant, and that.
+
+    Args:
+        logs: (..., 3, 3) logarithms around peaks.
+    """
     middle = logs[..., 1, 1]
     left, right = logs[..., 1, 0], logs[..., 1, 2]
     up, down = logs[..., 0, 1], logs[..., 2, 1]
@@ -151,7 +160,7 @@ def _newton_step(logs):
     diagonal = logs[..., 2, 2] + logs[..., 0, 0]
     dxy = 0.5 * (diagonal - right - down + 2 * middle - left - up)
     determinant = dxx * dyy - dxy * dxy
-    return (dxy * dy - dyy * dx) / determinant, (dxy * dx - dxx * dy) / determinant
+    return (dxy * dy - dyy * dx, dxy * dx - dxx * dy), determinant
 
 
 def _neighbours(length):
