@@ -1,5 +1,6 @@
 """Small commands to disturb: prediction, training, export. Each runs in seconds."""
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -82,9 +83,13 @@ def predict(folder, out):
 
     import distilpose_keras.drawing
     import distilpose_keras.predictor  # noqa: F401
+    from distilpose_keras.commands import predict as command
 
-    sys.path.insert(0, str(ROOT / "tools"))
-    from predict import main
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+
+    def main(argv):
+        command.run(parser.parse_args(argv))
 
     inputs = [folder / "pictures", folder / "walk.avi"]
     arguments = [folder / "student.onnx", *inputs, "--whole-image", "--out", out]

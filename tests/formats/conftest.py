@@ -9,12 +9,9 @@ def document():
     from types import SimpleNamespace
 
     from distilpose_keras.formats.metadata import describe
-    from distilpose_keras.geometry import PLAIN
-    from distilpose_keras.keypoints import COCO_17
+    from distilpose_keras.models.presets import MODELS
 
-    config = SimpleNamespace(
-        name="demo_student", input_size=(64, 48), schema=COCO_17, geometry=PLAIN
-    )
+    config = MODELS["demo_student"]
     metadata = {"training_data": "synthetic, seed 0", "ap": 0.5, "version": "1.2"}
     model = SimpleNamespace(pose_config=config, metadata=metadata)
     return describe(model, runtime="tflite", precision="int8")
