@@ -1,6 +1,5 @@
 """Small commands to disturb: prediction, training, export. Each runs in seconds."""
 
-import argparse
 import os
 import sys
 from pathlib import Path
@@ -83,9 +82,10 @@ def predict(folder, out):
 
     import distilpose_keras.drawing
     import distilpose_keras.predictor  # noqa: F401
+    from distilpose_keras.commands import cli
     from distilpose_keras.commands import predict as command
 
-    parser = argparse.ArgumentParser()
+    parser = cli.ArgumentParser()
     command.add_arguments(parser)
 
     def main(argv):

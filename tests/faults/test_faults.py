@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.slow
 @pytest.mark.faults
 def test_disturbed_predictions_keep_what_was_computed(root):
     done = subprocess.run(
