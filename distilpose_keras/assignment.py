@@ -12,6 +12,8 @@ from keras import ops
 FREE = -1  # the column of an unassigned row, the row of an unassigned column
 # What costs are limited to: a network that diverges must not hang the search.
 LARGEST_COST = 1e9
+# Farther than any path; finite, for products with it in exported graphs.
+FARTHEST = 1e30
 
 
 def linear_assignment(costs):
@@ -90,8 +92,7 @@ def _shortest_path(costs, new_row, row_of, row_price, column_price):
         closer = active[:, None] & ~reached & (through < distance)
         distance = ops.where(closer, through, distance)
         parent = ops.where(closer, row[:, None], parent)
-        nearest = ops.argmin(ops.where(reached, float("inf"), distance), axis=1)
-        nearest = ops.cast(nearest, "int32")[:, None]
+        nearest = _first_minimum(ops.where(reached, FARTHEST, distance))
         here = active[:, None] & (indices == nearest)
         reached = reached | here
         at_nearest = ops.take_along_axis(distance, nearest, axis=1)[:, 0]
@@ -104,7 +105,7 @@ def _shortest_path(costs, new_row, row_of, row_price, column_price):
 
     start = (
         ops.zeros_like(nowhere) + ops.cast(new_row, "int32"),
-        ops.full_like(column_price, float("inf")),
+        ops.full_like(column_price, FARTHEST),
         ops.full_like(row_of, FREE),
         ops.zeros_like(row_of, dtype="bool"),
         nowhere,
@@ -135,6 +136,16 @@ def _augment(new_row, parent, end, column_of, row_of):
         walking, step, (end, column_of, row_of), maximum_iterations=column_of.shape[1]
     )
     return column_of, row_of
+
+
+def _first_minimum(values):
+    """(N, 1) int32 index of the first minimum of (N, n) values.
+
+    Keras' argmin needs operators on bits, which neither TFLite nor ONNX has built in.
+    """
+    lowest = ops.min(values, axis=1, keepdims=True)
+    found = ops.where(values <= lowest, _indices(values), values.shape[1])
+    return ops.min(found, axis=1, keepdims=True)
 
 
 def _indices(values):

@@ -33,7 +33,8 @@ def draw_poses(
         keypoints: (N, K, 2) pixels.
         scores: (N, K) confidences; for annotated people, their visibility.
         schema: the `KeypointSchema` of the keypoints.
-        threshold: keypoints that do not exceed it are left out.
+        threshold: keypoints that do not exceed it are left out, and so are those
+            outside the image: nobody sees them, whatever their scores.
         color_by_score: color keypoints by `score_colors` (the paper's Figure 6)
             instead of by the side of the body.
 
@@ -43,7 +44,7 @@ def draw_poses(
     image = np.ascontiguousarray(image).copy()
     sides = side_colors(schema)
     for points, confidence in zip(keypoints, scores, strict=True):
-        shown = (confidence > threshold) & np.isfinite(points).all(axis=1)
+        shown = (confidence > threshold) & _inside(points, image)
         if not shown.any():
             continue
         size = _line_width(points[shown])
@@ -57,18 +58,33 @@ def draw_poses(
     return image
 
 
+def _inside(points, image):
+    """(K,) whether points (K, 2) lie in an image, its outer pixels included."""
+    height, width = image.shape[:2]
+    points = np.asarray(points)
+    return ((points >= -0.5) & (points < [width - 0.5, height - 0.5])).all(axis=1)
+
+
 def draw_boxes(
     image: np.ndarray,
     boxes_xywh: ArrayLike,
     *,
     color: tuple[int, int, int] = (250, 220, 60),
+    labels: Sequence[str] | None = None,
 ) -> np.ndarray:
-    """Draw person boxes (N, 4) on a copy of an image."""
+    """Draw person boxes (N, 4) on a copy of an image, with a text at each."""
     image = np.ascontiguousarray(image).copy()
     thickness = max(1, round(max(image.shape[:2]) / 400))
-    for left, top, width, height in np.asarray(boxes_xywh, np.float64).reshape(-1, 4):
+    font, scale = cv2.FONT_HERSHEY_SIMPLEX, max(image.shape[:2]) / 1200
+    boxes = np.asarray(boxes_xywh, np.float64).reshape(-1, 4)
+    labels = [""] * len(boxes) if labels is None else labels
+    for (left, top, width, height), label in zip(boxes, labels, strict=True):
         corners = _fixed((left, top)), _fixed((left + width, top + height))
         cv2.rectangle(image, *corners, color, thickness, cv2.LINE_AA, _SUBPIXEL)
+        if label:
+            place = (round(left) + 3 * thickness, round(top + 30 * scale))
+            for ink, width in ((OUTLINE, 3 * thickness), (color, thickness)):
+                cv2.putText(image, label, place, font, scale, ink, width, cv2.LINE_AA)
     return image
 
 

@@ -75,12 +75,39 @@ def evaluate(
     keypoints, scores = predict_people(
         predictor, boxes, flip=flip, batch_size=batch_size, progress=progress
     )
+    person_scores = predictor.person_scores(scores, boxes.scores)
+    figures = score_poses(
+        predictor, truth, boxes, keypoints, person_scores, images=images, nms=nms
+    )
+    seconds = time.perf_counter() - start
+    return {**figures, "instances": len(boxes), "seconds": seconds}
+
+
+def score_poses(
+    predictor: PosePredictor,
+    truth: Any,
+    boxes: "PeopleIndex",
+    keypoints: np.ndarray,
+    person_scores: np.ndarray,
+    *,
+    images: np.ndarray | None = None,
+    nms: float = NMS_THRESHOLD,
+) -> dict[str, float]:
+    """Score poses that were found already: OKS-NMS, then COCO's ten figures.
+
+    Args:
+        predictor: the `PosePredictor` that found them.
+        truth: the ground truth, of `read_ground_truth`.
+        boxes: the `PeopleIndex` of the N boxes that were run.
+        keypoints: (N, K, 2) pixels.
+        person_scores: (N,) how sure each pose is.
+        images: ids of the images that count; None for all.
+        nms: OKS above which two poses of an image are one person.
+    """
     _, scales = box_to_center_scale(
         boxes.boxes_xywh, input_size=predictor.input_size, geometry=predictor.geometry
     )
-    person_scores = predictor.person_scores(scores, boxes.scores)
-    image_ids = _image_ids(boxes)
-    sigmas = people.schema.sigmas
+    image_ids, sigmas = _image_ids(boxes), boxes.schema.sigmas
     kept = select_poses(
         image_ids,
         keypoints,
@@ -89,7 +116,7 @@ def evaluate(
         sigmas,
         threshold=nms,
     )
-    figures = score_coco(
+    return score_coco(
         truth,
         image_ids[kept],
         keypoints[kept],
@@ -97,8 +124,6 @@ def evaluate(
         sigmas,
         images=images,
     )
-    seconds = time.perf_counter() - start
-    return {**figures, "instances": len(boxes), "seconds": seconds}
 
 
 def _select(people, boxes, limit):
@@ -245,8 +270,9 @@ class PoseEvaluation(keras.callbacks.Callback):
         last = epoch + 1 == self.params.get("epochs")
         if (epoch + 1) % self.every and not last:
             return
-        # `self.model` also brings the weights of a JAX training step up to date.
-        model = self.model.model
+        # `self.model` also brings the weights of a JAX training step up to date. It is
+        # a trainer around the model, or the model itself (`OnLocalCopy`).
+        model = getattr(self.model, "model", self.model)
         if self._predictor is None:
             self._predictor = PosePredictor(
                 model, batch_size=self._settings["batch_size"]

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -66,6 +67,33 @@ def atomic_path(path: FilePath) -> Iterator[Path]:
 
 
 @contextmanager
+def new_folder(path: FilePath) -> Iterator[Path]:
+    """Yield a temporary folder beside ``path`` that becomes it on success.
+
+    Args:
+        path: the final folder; it must be absent or empty.
+
+    Raises:
+        ValueError: if it is a file or has contents.
+    """
+    path = Path(path)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ValueError(f"output folder must be empty or absent. Received: {path}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=partial_prefix(path), dir=path.parent))
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o777 & ~umask)
+        if path.exists():
+            path.rmdir()
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
 def undisturbed() -> Iterator[None]:
     """Hold SIGINT and SIGTERM back while results are saved; they take effect after."""
     if threading.current_thread() is not threading.main_thread():
@@ -89,3 +117,17 @@ def write_json(path: FilePath, data: Any) -> None:
     """Write ``data`` as indented JSON, atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(data, indent=2) + "\n")
+
+
+@contextmanager
+def standard_error_dropped() -> Iterator[None]:
+    """Send file descriptor 2 nowhere, for what is not written by Python."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

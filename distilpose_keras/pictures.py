@@ -1,23 +1,27 @@
-"""Pictures in and out: image files, folders, videos and cameras."""
+"""Pictures from image files, folders, patterns, videos, cameras and streams."""
 
+import glob
 import itertools
-import math
-from contextlib import ExitStack
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from distilpose_keras.data.images import ImageError, read_image
-from distilpose_keras.files import atomic_path
+from distilpose_keras.data.images import ImageError, decode_image, read_image
+from distilpose_keras.types import FilePath
+from distilpose_keras.video.image_stream import split_pictures
+from distilpose_keras.video.reading import DEFAULT_FPS, VideoFrames
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
-DEFAULT_FPS = 25.0  # where a camera does not say
-MOST_TICKS = 65_535  # of a second, in an MPEG-4 video
-MOST_FRAMES = 1 << 31  # more are no count, but a file that does not say
-DAMAGED_IN_A_ROW = 50  # after which a video is taken to have ended
+VIDEO_SUFFIXES = (
+    *(".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"),
+    *(".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".flv", ".3gp"),
+)
+STREAM = "-"  # the input that stands for standard input
+STDIN = 0  # its file descriptor
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Picture:
         error: one line on why it cannot be read, or None.
         frame: position in the video, from 1; None for an image file.
         fps: of the video.
+        seconds: time in the video; None for an image file and where a stream has none.
     """
 
     file_name: str
@@ -40,21 +45,35 @@ class Picture:
     error: str | None = None
     frame: int | None = None
     fps: float | None = None
+    seconds: float | None = None
 
 
 class PictureSource:
-    """The pictures of a list of image files, folders, videos and camera numbers.
+    """The pictures of a list of files, folders, patterns, videos, cameras, streams.
 
     Iterating reads them one by one. A damaged image is a `Picture` with an error, so
     that the others are not lost.
+
+    Attributes:
+        images: paths of the image files.
+        videos: paths of the video files, numbers of cameras, ``"-"`` for a stream.
     """
 
-    def __init__(self, inputs, *, max_frames=None):
+    def __init__(
+        self,
+        inputs: Iterable[FilePath],
+        *,
+        max_frames: int | None = None,
+        stream_fps: float = DEFAULT_FPS,
+    ) -> None:
         """List the inputs.
 
         Args:
-            inputs: paths, or camera numbers as text.
-            max_frames: frames to take of each video or camera; all by default.
+            inputs: paths of image files, videos and folders of them; patterns such as
+                ``photos/*.jpg``; camera numbers as text; ``-`` for the JPEG or PNG
+                pictures that come through standard input, one after the other.
+            max_frames: frames to take of each video, camera or stream; all by default.
+            stream_fps: frames a second of a stream.
 
         Raises:
             ValueError: if an input does not exist, is of another kind, a folder has
@@ -62,38 +81,31 @@ class PictureSource:
         """
         if max_frames is not None and max_frames < 1:
             raise ValueError(f"frames must be at least 1. Received: {max_frames}")
-        self._max_frames = max_frames
-        self.images = []
-        self.videos = []
+        self._max_frames, self._stream_fps = max_frames, stream_fps
+        self.images: list[Path] = []
+        self.videos: list[Path | int | str] = []
         for text in map(str, inputs):
-            path = Path(text)
-            if path.is_dir():
-                self.images += _images_in(path)
-            elif path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
-                self.images.append(path)
-            elif path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
-                self.videos.append(path)
-            elif text.isdecimal() and not path.exists():
-                self.videos.append(int(text))
-            elif not path.exists():
-                raise ValueError(f"input not found: {text}")
-            else:
-                raise ValueError(
-                    "an input must be an image, a folder, a video or a camera number. "
-                    f"Received: {text}"
-                )
+            for found in listed_files(text):
+                is_image = isinstance(found, Path) and _suffix(found) in IMAGE_SUFFIXES
+                (self.images if is_image else self.videos).append(found)
+        self._lengths = [self._length(source) for source in self.videos]
         names = [_file_name(source) for source in self.images + self.videos]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, times in Counter(names).items() if times > 1)
         if twice:
             raise ValueError(
                 f"inputs must have different file names. Received: {twice}"
             )
 
-    def __len__(self):
-        """Number of pictures; a lower bound for cameras and odd videos."""
-        return len(self.images) + sum(map(self._frame_count, self.videos))
+    @property
+    def is_live(self) -> bool:
+        """Whether there is a camera or a stream, which may never end."""
+        return any(not isinstance(source, Path) for source in self.videos)
 
-    def __iter__(self):
+    def __len__(self) -> int:
+        """Number of pictures; a lower bound for cameras, streams and odd videos."""
+        return len(self.images) + sum(length or 1 for length in self._lengths)
+
+    def __iter__(self) -> Iterator[Picture]:
         """Yield `Picture` objects."""
         numbers = itertools.count(1)
         stems = [path.stem for path in self.images]
@@ -104,177 +116,114 @@ class PictureSource:
                 yield Picture(path.name, image_id, read_image(path))
             except ImageError as error:
                 yield Picture(path.name, image_id, None, str(error))
-        for source in self.videos:
-            yield from self._frames(source, numbers)
+        for index, source in enumerate(self.videos):
+            name = _file_name(source)
+            read = self._streamed if source == STREAM else self._frames
+            for fields in read(index, source):
+                yield Picture(name, next(numbers), **fields)
 
-    def _frames(self, source, numbers):
+    def _frames(self, index, source):
         """The frames of a video or camera, then an error if there are fewer than said.
 
         A frame that cannot be decoded is passed over but counted, so that the numbers
         of the others are right.
         """
-        capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
-        name = _file_name(source)
-        fps = capture.get(cv2.CAP_PROP_FPS) or DEFAULT_FPS
-        said = self._frame_count(source)
-        read = failed = 0
-        try:
-            for frame in itertools.count(1):
-                if self._max_frames is not None and frame > self._max_frames:
-                    break
-                decoded, image = capture.read()
-                if decoded:
-                    read, failed = read + 1, 0
-                    image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-                    yield Picture(name, next(numbers), image, None, frame, fps)
-                    continue
-                failed += 1
-                if read >= said or failed > DAMAGED_IN_A_ROW or not read:
-                    break
-        finally:
-            capture.release()
-        if not read:
-            error = f"no video can be read from {source}"
-            yield Picture(name, next(numbers), None, error)
-        elif read < said:
-            error = f"{source} has {said} frames, of which {read} can be read"
-            yield Picture(name, next(numbers), None, error)
+        frames = VideoFrames(source, max_frames=self._max_frames)
+        for frame in frames:
+            self._lengths[index] = frames.expected
+            yield {
+                "image": frame.image,
+                "frame": frame.number,
+                "fps": frames.fps,
+                "seconds": frame.seconds,
+            }
+        if frames.shortage:
+            yield {"image": None, "error": frames.shortage}
 
-    def _frame_count(self, source):
-        """Frames that a video says it has."""
-        count = 1 if isinstance(source, int) else max(1, _said_frames(source))
-        return min(count, self._max_frames or count)
-
-
-class PictureWriter:
-    """Writes pictures into a folder: images under their own names, frames as video.
-
-    ``walk.avi`` becomes ``walk.mp4``; where that is taken by another input,
-    ``walk.avi.mp4``. A video has its final name when it is closed.
-    """
-
-    def __init__(self, folder):
-        """Write into ``folder``, which is made if it is missing."""
-        self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._videos = {}
-
-    def write(self, picture, image):
-        """Write the version ``image`` (uint8 RGB) of ``picture``.
-
-        Raises:
-            OSError: if it cannot be written.
-        """
-        image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        path = self.folder / picture.file_name
-        if picture.frame is not None:
-            self._video(picture, image).write(image)
-            return
-        encoded, content = cv2.imencode(path.suffix.lower(), image)
-        if not encoded:
-            raise OSError(f"cannot write {path}")
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(content.tobytes())
-
-    def close(self):
-        """Finish the videos.
-
-        Raises:
-            OSError: naming those that could not be written whole; they are removed.
-        """
-        errors = []
-        for video in self._videos.values():
+    def _streamed(self, index, source):
+        """The pictures of standard input, then an error if some are damaged."""
+        number = damaged = 0
+        for number, content in enumerate(split_pictures(_read_stdin), 1):
             try:
-                video.close()
-            except OSError as error:
-                errors.append(str(error))
-        self._videos.clear()
-        if errors:
-            raise OSError("; ".join(errors))
+                image = decode_image(content, f"picture {number} of standard input")
+                yield {"image": image, "frame": number, "fps": self._stream_fps}
+            except ImageError:
+                damaged += 1
+            if number == self._max_frames:
+                break
+        good = number - damaged
+        if not number:
+            yield {"image": None, "error": "no picture came through standard input"}
+        elif damaged:
+            error = f"standard input had {number} pictures, of which {good} can be read"
+            yield {"image": None, "error": error}
 
-    def _video(self, picture, image):
-        """The open video file for a frame."""
-        name = picture.file_name
-        if name not in self._videos:
-            path = self.folder / Path(name).with_suffix(".mp4")
-            if any(video.path == path for video in self._videos.values()):
-                path = path.with_name(f"{name}.mp4")
-            self._videos[name] = _VideoFile(path, picture.fps, image.shape[1::-1])
-        return self._videos[name]
-
-
-class _VideoFile:
-    """A video that is being written beside its final name."""
-
-    def __init__(self, path, fps, size):
-        self.path, self._size, self._written = path, size, 0
-        with ExitStack() as stack:
-            self._temporary = stack.enter_context(atomic_path(path))
-            codec = cv2.VideoWriter_fourcc(*"mp4v")
-            self._writer = cv2.VideoWriter(
-                str(self._temporary), codec, representable_fps(fps), size
-            )
-            if not self._writer.isOpened():
-                raise OSError(f"cannot write {path}")
-            self._stack = stack.pop_all()
-
-    def write(self, image):
-        """Append a frame (BGR)."""
-        if image.shape[1::-1] != self._size:
-            raise OSError(
-                f"all frames of {self.path} must be {self._size}. "
-                f"Received: {image.shape[1::-1]}"
-            )
-        self._writer.write(image)
-        self._written += 1
-
-    def close(self):
-        """Finish the file; raise `OSError` and remove it if it is not whole."""
-        with self._stack:
-            self._writer.release()
-            # OpenCV does not say that a disk is full. An interrupt may come between a
-            # frame and its count.
-            found = _said_frames(self._temporary)
-            if found < self._written:
-                raise OSError(
-                    f"cannot write {self.path}: {found} of {self._written} "
-                    "frames could be stored; is the disk full?"
-                )
+    def _length(self, source):
+        """Frames that a video says it has; None where it cannot be known."""
+        if not isinstance(source, Path):
+            return self._max_frames
+        return VideoFrames(source, max_frames=self._max_frames).expected
 
 
-def representable_fps(fps):
-    """Return the nearest frame rate that an MPEG-4 video can have.
+def listed_files(text):
+    """Return what one input of the user stands for: paths, a camera, the stream."""
+    path = Path(text)
+    if text == STREAM:
+        return [STREAM]
+    if path.is_dir():
+        return _files_in(path)
+    if path.is_file():
+        if _suffix(path) in IMAGE_SUFFIXES + VIDEO_SUFFIXES:
+            return [path]
+        raise ValueError(
+            "an input must be an image, a folder, a video, a camera number or - for "
+            f"standard input. Received: {text}"
+        )
+    if text.isdecimal():
+        return [int(text)]
+    if "://" in text:
+        raise ValueError(
+            "addresses are not opened: let ffmpeg -i ADDRESS -f image2pipe -c:v mjpeg "
+            f"- write to the input -. Received: {text}"
+        )
+    if glob.has_magic(text):
+        found = _pictures_among(map(Path, glob.glob(text, recursive=True)))
+        if found:
+            return found
+        raise ValueError(f"no images or videos match the pattern: {text}")
+    raise ValueError(f"input not found: {text}")
 
-    Its clock has at most 65,535 ticks a second, and OpenCV counts in tenths,
-    hundredths, thousandths: 211.222 is refused, 211.22 is not.
-    """
-    if not 0 < fps <= MOST_TICKS:  # or not a number
-        return DEFAULT_FPS
-    return round(fps, int(math.log10(MOST_TICKS / fps)))
+
+def _files_in(folder):
+    """The images and videos of a folder, by name."""
+    found = _pictures_among(folder.iterdir())
+    if not found:
+        raise ValueError(f"no images ({', '.join(IMAGE_SUFFIXES)}) in {folder}")
+    return found
 
 
-def _images_in(folder):
-    """The images of a folder, by name."""
-    images = sorted(
+def _pictures_among(paths):
+    """Those that are images or videos, by name."""
+    return sorted(
         path
-        for path in folder.iterdir()
+        for path in paths
         # macOS puts "._NAME" with a picture's attributes beside it on foreign disks.
-        if path.suffix.lower() in IMAGE_SUFFIXES
+        if _suffix(path) in IMAGE_SUFFIXES + VIDEO_SUFFIXES
         and not path.name.startswith(".")
         and path.is_file()
     )
-    if not images:
-        raise ValueError(f"no images ({', '.join(IMAGE_SUFFIXES)}) in {folder}")
-    return images
 
 
-def _said_frames(path):
-    """Frames that a video file says it has; not positive if it does not say."""
-    capture = cv2.VideoCapture(str(path))
-    count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-    capture.release()
-    return int(count) if 0 < count < MOST_FRAMES else 0
+def _read_stdin(count):
+    # Not sys.stdin: its lock would be held by a thread that waits for more at the end.
+    return os.read(STDIN, count)
+
+
+def _suffix(path):
+    return path.suffix.lower()
 
 
 def _file_name(source):
+    if source == STREAM:
+        return "stdin.mp4"
     return f"camera-{source}.mp4" if isinstance(source, int) else source.name

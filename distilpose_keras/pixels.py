@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from keras import ops
 
@@ -10,6 +11,17 @@ from distilpose_keras.types import Tensor
 # ImageNet statistics of RGB in [0, 1], as the published backbones were trained with.
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
+# (1, 256, 3) normalised value of every grey level of each channel.
+_NORMALIZED = np.float32(
+    (np.arange(256)[None, :, None] / 255 - IMAGE_MEAN) / np.array(IMAGE_STD)
+)
+
+
+def normalize_uint8(images: np.ndarray) -> np.ndarray:
+    """Normalise (B, H, W, 3) uint8 RGB images by ImageNet's statistics, in NumPy."""
+    # A table is faster than arithmetic.
+    rows = images.reshape(-1, *images.shape[2:])
+    return cv2.LUT(rows, _NORMALIZED).reshape(images.shape)
 
 
 def renormalize_images(images, source, target):

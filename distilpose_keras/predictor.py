@@ -1,7 +1,8 @@
 """PosePredictor: keypoints in pixels from an image and person boxes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +15,7 @@ from distilpose_keras.formats.runtimes import open_runtime
 from distilpose_keras.geometry import CropGeometry
 from distilpose_keras.keypoints import KeypointSchema
 from distilpose_keras.person_scores import DEFAULT_PERSON_SCORE, PERSON_SCORES
+from distilpose_keras.scoring import flat_triples
 from distilpose_keras.types import FilePath, Json, Size
 
 if TYPE_CHECKING:
@@ -35,6 +37,65 @@ class PoseResult:
     def __len__(self) -> int:
         """Return the number of people, N."""
         return len(self.keypoints)
+
+    def to_supervision(self) -> Any:
+        """Return the poses as ``supervision.KeyPoints``, for its annotators.
+
+        Raises:
+            ModuleNotFoundError: if supervision is not installed.
+        """
+        try:
+            import supervision
+        except ModuleNotFoundError:
+            raise ModuleNotFoundError(
+                "to_supervision needs supervision: pip install supervision"
+            ) from None
+        return supervision.KeyPoints(
+            xy=self.keypoints.astype(np.float32), keypoint_confidence=self.scores
+        )
+
+    def to_coco(self, image_id: int | str, category_id: int = 1) -> list[Json]:
+        """Return the poses in COCO's result format, ready for ``json.dump``.
+
+        The score of a person is the mean of its keypoints' scores.
+
+        Args:
+            image_id: id of the picture in the annotation file.
+            category_id: id of the people's category there.
+        """
+        triples = flat_triples(self.keypoints, self.scores)
+        return [
+            {
+                "image_id": image_id,
+                "category_id": category_id,
+                "keypoints": pose,
+                "score": float(scores.mean()),
+            }
+            for pose, scores in zip(triples, self.scores, strict=True)
+        ]
+
+    @classmethod
+    def from_coco(cls, results: Sequence[Json]) -> "PoseResult":
+        """Read the people of one picture from COCO results.
+
+        Args:
+            results: N dicts with ``keypoints``, 3 K numbers each.
+
+        Raises:
+            ValueError: if the entries are of several pictures or differ in length.
+        """
+        pictures = {entry.get("image_id") for entry in results}
+        lengths = {len(entry["keypoints"]) for entry in results}
+        if len(pictures) > 1 or len(lengths) > 1 or any(n % 3 for n in lengths):
+            raise ValueError(
+                "results must be of one picture, with x, y and score of the same "
+                f"keypoints each. Received: pictures {sorted(map(str, pictures))[:5]}, "
+                f"{sorted(lengths)[:5]} numbers"
+            )
+        count = max(lengths, default=0) // 3
+        poses = np.array([entry["keypoints"] for entry in results], np.float64)
+        poses = poses.reshape(len(results), count, 3)
+        return cls(poses[..., :2], poses[..., 2].astype(np.float32))
 
 
 class PosePredictor:
@@ -68,8 +129,9 @@ class PosePredictor:
         """Open a model.
 
         Args:
-            model: a `PoseModel`, or the path of a ``.keras``, ``.tflite`` or
-                ``.onnx`` file of this project.
+            model: a `PoseModel`, the path of a ``.keras``, ``.tflite`` or ``.onnx``
+                file of this project, or the name of a model whose trained weights
+                are in the package, such as ``"distilpose_nano"``.
             batch_size: crops run at once; TFLite files run them one by one.
             num_threads: threads of TFLite or ONNX Runtime; all cores by default.
             dark: whether peaks of heatmaps are refined by DARK; None as the model's

@@ -13,6 +13,7 @@ from importlib import import_module
 # What files hold; each registers its classes when it is imported.
 MODULES = (
     "distilpose_keras.models.model",
+    "distilpose_keras.models.finder",
     "distilpose_keras.distillation.distiller",
     "distilpose_keras.quantization.student",
 )

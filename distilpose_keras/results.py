@@ -6,6 +6,7 @@ from distilpose_keras.data.transforms import box_to_center_scale
 from distilpose_keras.evaluation import predict_people
 from distilpose_keras.geometry import PIXEL_STD
 from distilpose_keras.oks import NMS_THRESHOLD, select_poses
+from distilpose_keras.scoring import flat_triples
 
 
 def coco_results(predictor, people, *, flip=False, batch_size=32, nms=NMS_THRESHOLD):
@@ -38,12 +39,12 @@ def coco_results(predictor, people, *, flip=False, batch_size=32, nms=NMS_THRESH
         people.schema.sigmas,
         threshold=nms,
     )
-    triples = np.concatenate([keypoints, scores[..., None]], axis=-1)
+    triples = flat_triples(keypoints, scores)
     return [
         {
             "image_id": int(image_ids[n]),
             "category_id": int(people.category_ids[0]),
-            "keypoints": triples[n].ravel().round(3).tolist(),
+            "keypoints": triples[n],
             "score": float(person_scores[n]),
         }
         for n in np.asarray(kept)

@@ -54,7 +54,7 @@ def check_zip(path: FilePath) -> None:
         )
 
 
-def check_keras(path, *registered_names):
+def check_keras(path, *registered_names, what="a pose model"):
     """Read the configuration of a ``.keras`` file that can do no more than we wrote.
 
     Keras builds what a configuration names. Here that can only be our models: no other
@@ -65,6 +65,7 @@ def check_keras(path, *registered_names):
         path: the file.
         *registered_names: of the classes that it may hold, as Keras writes them:
             ``package>Class``.
+        what: they are, for the message.
 
     Returns:
         The configuration, a dict.
@@ -90,7 +91,7 @@ def check_keras(path, *registered_names):
     ours = [(name, name.partition(">")[2]) for name in registered_names]
     if named not in ours or set(found) - KERAS_CONFIG:
         raise ValueError(
-            f"expected a pose model saved by distilpose-keras: {path}. "
+            f"expected {what} saved by distilpose-keras: {path}. "
             f"Received: {str(found.get('class_name'))[:80]}"
         )
     largest = max(_numbers(found.get("config")), default=0)
@@ -101,6 +102,16 @@ def check_keras(path, *registered_names):
         )
     _check_weights(weights, path)
     return config
+
+
+def holds_class(path: FilePath, name: str) -> bool:
+    """Return whether a ``.keras`` file says that it holds a class of this name."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read("config.json"))["class_name"] == name
+    # Whatever a damaged archive raises: who reads it whole says what is wrong.
+    except Exception:
+        return False
 
 
 def _numbers(config):

@@ -146,6 +146,17 @@ def _dataset(people, numbers):
     }
 
 
+def flat_triples(keypoints: np.ndarray, scores: np.ndarray) -> list[list[float]]:
+    """N lists of x, y and score of each of K keypoints, as COCO's results have them.
+
+    Args:
+        keypoints: (N, K, 2) pixels; written to a thousandth.
+        scores: (N, K).
+    """
+    triples = np.concatenate([keypoints, scores[..., None]], axis=-1, dtype=np.float64)
+    return triples.reshape(len(triples), 3 * triples.shape[1]).round(3).tolist()
+
+
 def pose_results(
     keypoints: np.ndarray,
     keypoint_scores: np.ndarray,
@@ -167,14 +178,14 @@ def pose_results(
         list of N dicts: ``category_id`` 1, ``bbox``, ``score`` of the person and
         ``keypoints``, x, y and score of each.
     """
-    triples = np.concatenate([keypoints, keypoint_scores[..., None]], axis=-1)
+    triples = flat_triples(keypoints, keypoint_scores)
     scores = person_scores(keypoint_scores, box_scores)
     return [
         {
             "category_id": 1,
             "bbox": [round(float(v), 2) for v in box],
             "score": round(float(score), 5),
-            "keypoints": [round(float(v), 3) for v in pose.ravel()],
+            "keypoints": pose,
         }
         for pose, score, box in zip(triples, scores, boxes_xywh, strict=True)
     ]

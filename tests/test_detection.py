@@ -1,18 +1,20 @@
-"""Person boxes: OpenCV's finder, detection files, suppression."""
+"""Person boxes: our finder, detection files, suppression."""
 
 import json
 
-import cv2
 import numpy as np
 import pytest
 
 from distilpose_keras.data.images import read_image
-from distilpose_keras.detection import BoxFile, PersonFinder, whole_image
-from distilpose_keras.pictures import Picture
-
-needs_finder = pytest.mark.skipif(
-    not hasattr(cv2, "HOGDescriptor"), reason="this OpenCV has no person detector"
+from distilpose_keras.detection import (
+    BoxFile,
+    PersonFinder,
+    boxes_of,
+    letterbox,
+    select,
+    whole_image,
 )
+from distilpose_keras.pictures import Picture
 
 
 def picture(name="7.png", image_id=7):
@@ -27,66 +29,89 @@ def overlap(a, b):
     return shared / (np.prod(a[2:]) + np.prod(b[2:]) - shared)
 
 
-@needs_finder
-def test_standing_people_of_a_photograph_are_found(coco_tiny):
+@pytest.fixture(scope="module")
+def finder():
+    return PersonFinder(num_threads=1)
+
+
+def test_standing_people_of_a_photograph_are_found(coco_tiny, finder):
     # A catcher and an umpire who stand, among spectators who sit.
     image = read_image(coco_tiny / "val2017" / "000000197388.jpg")
     annotations = json.loads(
         (coco_tiny / "annotations" / "person_keypoints_val2017.json").read_text()
     )["annotations"]
     truth = np.array([a["bbox"] for a in annotations if a["image_id"] == 197388])
-    boxes, scores = PersonFinder().find(image)
+    boxes, scores = finder.find(image)
     best = [max(overlap(box, person) for person in truth) for box in boxes]
     assert max(best) > 0.5
     assert (boxes[:, :2] >= 0).all()
-    assert (boxes[:, :2] + boxes[:, 2:] <= image.shape[1::-1]).all()
+    assert (boxes[:, :2] + boxes[:, 2:] <= np.array(image.shape[1::-1]) + 1e-9).all()
     assert (np.diff(scores) <= 0).all()
 
 
-@needs_finder
-@pytest.mark.parametrize("size", [(480, 640), (40, 30), (30, 900)])
-def test_an_empty_picture_has_nobody_in_it(size):
-    boxes, scores = PersonFinder().find(np.full((*size, 3), 90, np.uint8))
+@pytest.mark.parametrize("size", [(480, 640), (40, 30), (30, 900), (1, 1), (2, 30000)])
+def test_an_empty_picture_has_nobody_in_it(size, finder):
+    boxes, scores = finder.find(np.full((*size, 3), 90, np.uint8))
     assert boxes.shape == (0, 4)
     assert scores.shape == (0,)
 
 
-def test_opencv_without_a_detector_is_named(monkeypatch):
-    monkeypatch.delattr(cv2, "HOGDescriptor", raising=False)
-    with pytest.raises(ValueError, match=f"OpenCV {cv2.__version__} has no"):
-        PersonFinder()
+@pytest.mark.parametrize(
+    ("image", "line"),
+    [
+        (np.zeros((8, 8), np.uint8), r"\(height, width, 3\). Received: \(8, 8\)"),
+        (np.zeros((8, 8, 3)), "uint8 RGB. Received: float64"),
+    ],
+)
+def test_what_is_no_picture_is_refused(image, line, finder):
+    with pytest.raises(ValueError, match=line):
+        finder.find(image)
 
 
-class Windows:
-    """A detector that has found these windows."""
-
-    def __init__(self, *windows, margins):
-        self.found = np.array(windows), np.array(margins)
-
-    def detectMultiScale(self, *_, **__):
-        return self.found
+def test_a_picture_is_shown_whole_in_the_upper_left():
+    image = np.full((100, 200, 3), 7, np.uint8)
+    shown, extent = letterbox(image, (64, 64))
+    assert extent.tolist() == [64, 32]
+    assert (shown[:32] == 7).all()
+    assert (shown[32:] != 7).all()
 
 
-@needs_finder
 def test_the_better_of_two_overlapping_boxes_survives():
-    finder = PersonFinder()
-    # People are 0.8 of a window's width: 80 pixels. Of the first window's box the
-    # second shares 60 of 100, the third 40 of 120; the fourth's margin is too small.
-    finder._detector = Windows(
-        [0, 0, 100, 200],
-        [20, 0, 100, 200],
-        [40, 0, 100, 200],
-        [300, 0, 100, 200],
-        margins=[0.7, 1.5, 0.5, 0.29],
+    # Fractions of 200 x 100 pixels. The second shares 0.8 of the first, the third none;
+    # the fourth is unsure, the fifth reaches beyond the picture.
+    corners = np.array(
+        [
+            [0.1, 0.1, 0.3, 0.9],
+            [0.1, 0.18, 0.3, 0.9],
+            [0.5, 0.1, 0.6, 0.5],
+            [0.7, 0.1, 0.8, 0.5],
+            [0.9, -0.5, 1.5, 0.5],
+        ]
     )
-    image = np.zeros((480, 640, 3), np.uint8)
-    boxes, scores = finder.find(image)
-    np.testing.assert_allclose(boxes, [[30, 10, 80, 180]])
-    assert scores.tolist() == [1.0]
-    finder._detector.found[1][1] = 0.6
-    boxes, scores = finder.find(image)
-    np.testing.assert_allclose(boxes, [[10, 10, 80, 180], [50, 10, 80, 180]])
-    assert scores.tolist() == [0.7, 0.5]
+    scores = np.array([0.5, 0.9, 0.6, 0.29, 0.4])
+    boxes, kept = select(corners, scores, (100, 200), 0.3)
+    expected = [[20, 18, 40, 72], [100, 10, 20, 40], [180, 0, 20, 50]]
+    np.testing.assert_allclose(boxes, expected, atol=1e-9)
+    assert kept.tolist() == [0.9, 0.6, 0.4]
+
+
+def test_several_hundred_people_are_all_kept():
+    x, y = (v.ravel() / 30 for v in np.meshgrid(np.arange(30), np.arange(30)))
+    corners = np.stack([x, y, x + 0.03, y + 0.03], axis=1)
+    boxes, _ = select(corners, np.full(900, 0.5), (600, 600), 0.3)
+    assert len(boxes) == 900
+
+
+def test_boxes_of_supervision_are_taken():
+    class Detections:
+        xyxy = np.array([[1.0, 2.0, 4.0, 8.0]])
+        confidence = None
+
+    boxes, scores = boxes_of(Detections)
+    assert boxes.tolist() == [[1, 2, 3, 6]]
+    assert scores.tolist() == [1]
+    with pytest.raises(ValueError, match="must have xyxy"):
+        boxes_of([1, 2])
 
 
 def test_boxes_are_looked_up_by_id_or_file_name(tmp_path):

@@ -57,6 +57,19 @@ def test_doubtful_keypoints_and_their_limbs_are_left_out(image):
     assert np.abs(changed - (y, x)).max() < 12
 
 
+def test_keypoints_outside_the_image_and_their_limbs_are_left_out(image):
+    """A knee below the picture, whatever its score, draws no thigh to the edge."""
+    points, scores = pose(), np.zeros((1, 17))
+    hip, knee = COCO_17.names.index("left_hip"), COCO_17.names.index("left_knee")
+    scores[0, [hip, knee]] = 0.9
+    points[knee] = [80, 199.6]  # the last row of pixels ends at 199.5
+    drawn = draw_poses(image, [points], scores, COCO_17)
+    scores[0, knee] = 0
+    np.testing.assert_array_equal(drawn, draw_poses(image, [points], scores, COCO_17))
+    scores[0, knee], points[knee] = 0.9, [80, 199.4]
+    assert (draw_poses(image, [points], scores, COCO_17) != drawn).any()
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e30, -1e30])
 def test_wild_coordinates_do_no_harm(image, value):
     points = pose()

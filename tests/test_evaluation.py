@@ -23,6 +23,7 @@ from distilpose_keras.geometry import PLAIN
 from distilpose_keras.keypoints import COCO_17, KeypointSchema
 from distilpose_keras.models.model import build_model
 from distilpose_keras.predictor import PosePredictor
+from distilpose_keras.training.local_copy import OnLocalCopy
 
 SIZE = (128, 96)
 # As small as a token model gets: what takes time here is compiling it.
@@ -309,16 +310,36 @@ def test_ap_is_reported_during_fit(people, training):
     assert callback.results[0]["instances"] == 10
 
 
-@pytest.mark.backend
-def test_the_weights_of_each_epoch_are_evaluated(people, training, monkeypatch):
-    distiller, images, targets = training
+def mean_place(images):
+    """Make a stand-in for `evaluate`: the mean of all keypoints is the AP."""
 
     def where(predictor, *_, **__):
         return {"AP": float(predictor.predict_crops(images)[0].mean())}
 
+    return where
+
+
+@pytest.mark.backend
+def test_the_weights_of_each_epoch_are_evaluated(people, training, monkeypatch):
+    distiller, images, targets = training
+
+    where = mean_place(images)
     monkeypatch.setattr(evaluation, "evaluate", where)
     callback = PoseEvaluation(people)
     distiller.fit(images, targets, epochs=2, verbose=0, callbacks=[callback])
     first, last = (result["AP"] for result in callback.results)
     assert abs(last - first) > 1e-4
     assert where(PosePredictor(distiller.model))["AP"] == pytest.approx(last)
+
+
+@pytest.mark.backend
+def test_a_local_copy_is_evaluated_as_the_model_is(people, training, monkeypatch):
+    distiller, images, targets = training
+
+    where = mean_place(images)
+    monkeypatch.setattr(evaluation, "evaluate", where)
+    callbacks = [OnLocalCopy(PoseEvaluation(people), distiller.model)]
+    fit = {"epochs": 2, "verbose": 0, "callbacks": callbacks}
+    history = distiller.fit(images, targets, **fit).history
+    expected = where(PosePredictor(distiller.model))["AP"]
+    assert history["val_AP"][-1] == pytest.approx(expected)

@@ -5,7 +5,12 @@ import time
 
 import pytest
 
-from distilpose_keras.files import atomic_path, undisturbed, write_json
+from distilpose_keras.files import (
+    atomic_path,
+    standard_error_dropped,
+    undisturbed,
+    write_json,
+)
 
 
 def test_a_finished_file_replaces_the_old_one(tmp_path):
@@ -48,3 +53,10 @@ def test_a_signal_waits_until_results_are_saved(number):
     finally:
         signal.signal(number, before)
     assert order == ["saved", "signal"]
+
+
+def test_what_is_no_python_says_nothing_on_standard_error(capfd):
+    with standard_error_dropped():
+        os.write(2, b"chatter")
+    os.write(2, b"kept")
+    assert capfd.readouterr().err == "kept"

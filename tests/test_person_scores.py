@@ -9,6 +9,7 @@ from distilpose_keras.person_scores import (
     PERSON_SCORES,
     rescore,
     sum_of_scores,
+    sureness,
 )
 
 SCORES = np.array([[0.9, 0.3, 0.1], [0.2, 0.1, 0.0]])
@@ -22,6 +23,11 @@ def test_person_score_is_box_score_times_mean_of_confident_keypoints():
 def test_scores_of_rle_add_the_mean_and_the_best_of_all_keypoints():
     expected = [0.5 + 1.3 / 3 + 0.9, 1.0 + 0.1 + 0.2]
     np.testing.assert_allclose(sum_of_scores(SCORES, BOXES), expected)
+
+
+def test_a_pose_that_fits_nothing_makes_a_box_unsure():
+    scores = [[0.5, 0.3, 0.28], [0.0, 0.0, 0.03], [-0.1, 0.0, 0.0]]
+    np.testing.assert_allclose(sureness(scores, [0.5, 0.9, 0.9]), [0.3, 0.09, 0.0])
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -1,13 +1,11 @@
 """Pictures in and out: folders, damaged files, videos."""
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 import pytest
 
-from distilpose_keras import pictures
-from distilpose_keras.pictures import PictureSource, PictureWriter
+from distilpose_keras.picture_writer import PictureWriter
+from distilpose_keras.pictures import PictureSource
 
 
 def write(path, value=128, size=(40, 60)):
@@ -89,16 +87,6 @@ def test_frames_of_a_video_are_numbered(video):
         PictureSource([video], max_frames=0)
 
 
-def test_a_video_is_written_as_video(video, tmp_path):
-    writer = PictureWriter(tmp_path / "out")
-    for picture in PictureSource([video]):
-        writer.write(picture, 255 - picture.image)
-    writer.close()
-    copies = list(PictureSource([tmp_path / "out" / "clip.mp4"]))
-    np.testing.assert_allclose([p.image.mean() for p in copies], [215, 135, 55], atol=8)
-    assert copies[0].fps == pytest.approx(10)
-
-
 def test_a_damaged_video_is_reported(tmp_path):
     path = tmp_path / "clip.mp4"
     path.write_bytes(b"no video")
@@ -131,48 +119,6 @@ def test_frames_behind_a_damaged_one_keep_their_numbers(tmp_path):
     assert last.error.endswith("has 50 frames, of which 49 can be read")
     for frame in frames:
         assert frame.image.mean() == pytest.approx(16 + 4 * frame.frame, abs=3)
-
-
-@pytest.mark.parametrize("fps", [211.222, 119.8812, 29.97, 0.5, 1e6, float("nan")])
-def test_every_frame_rate_can_be_written(video, tmp_path, fps):
-    writer = PictureWriter(tmp_path / "out")
-    for picture in PictureSource([video]):
-        writer.write(replace(picture, fps=fps), picture.image)
-    writer.close()
-    copies = list(PictureSource([tmp_path / "out" / "clip.mp4"]))
-    assert len(copies) == 3
-    expected = fps if fps < 1e5 else 25
-    assert copies[0].fps == pytest.approx(expected, rel=2e-5)
-
-
-def test_videos_of_one_stem_stay_apart(tmp_path):
-    for number, name in enumerate(("walk.avi", "walk.mov")):
-        write_video(tmp_path / name, [60 + 100 * number] * 4)
-    writer = PictureWriter(tmp_path / "out")
-    for picture in PictureSource([tmp_path / "walk.avi", tmp_path / "walk.mov"]):
-        writer.write(picture, picture.image)
-    writer.close()
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "walk.mov.mp4",
-        "walk.mp4",
-    ]
-    for name, value in {"walk.mp4": 60, "walk.mov.mp4": 160}.items():
-        copies = list(PictureSource([tmp_path / "out" / name]))
-        means = [copy.image.mean() for copy in copies]
-        np.testing.assert_allclose(means, [value] * 4, atol=6)
-
-
-def test_a_video_has_its_name_only_when_it_is_whole(video, tmp_path, monkeypatch):
-    out = tmp_path / "out"
-    writer = PictureWriter(out)
-    for picture in PictureSource([video]):
-        writer.write(picture, picture.image)
-    assert not (out / "clip.mp4").exists()
-    # As on a full disk, OpenCV is silent about what it could not store.
-    monkeypatch.setattr(pictures, "_said_frames", lambda path: 2)
-    with pytest.raises(OSError, match="clip.mp4: 2 of 3 frames .* disk full"):
-        writer.close()
-    assert not list(out.iterdir())
 
 
 @pytest.mark.parametrize(

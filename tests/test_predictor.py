@@ -9,7 +9,7 @@ from distilpose_keras.codecs.heatmaps import HeatmapCodec
 from distilpose_keras.data.transforms import warp
 from distilpose_keras.geometry import ALIGNED, PLAIN
 from distilpose_keras.keypoints import COCO_17
-from distilpose_keras.predictor import PosePredictor
+from distilpose_keras.predictor import PosePredictor, PoseResult
 
 SIZE = (64, 48)
 
@@ -216,3 +216,39 @@ def test_crops_and_keypoints_follow_the_geometry_of_the_model(predictor, monkeyp
     matrix = [[zoom, 0, 23.5 - zoom * 25], [0, zoom, 31.5 - zoom * 60]]
     crop = warp(image, np.array(matrix), SIZE)
     assert np.abs(seen[0][0].astype(int) - crop).max() <= 1
+
+
+POSES = PoseResult(
+    np.array([[[1.0, 2.0], [3.5, 4.25]]]), np.array([[0.5, 1.0]], np.float32)
+)
+
+
+def test_poses_go_to_coco_results_and_back():
+    (entry,) = POSES.to_coco(12)
+    assert entry == {
+        "image_id": 12,
+        "category_id": 1,
+        "keypoints": [1.0, 2.0, 0.5, 3.5, 4.25, 1.0],
+        "score": 0.75,
+    }
+    back = PoseResult.from_coco([entry])
+    np.testing.assert_array_equal(back.keypoints, POSES.keypoints)
+    np.testing.assert_array_equal(back.scores, POSES.scores)
+    assert len(PoseResult.from_coco([])) == 0
+
+
+def test_results_of_two_pictures_are_refused():
+    entries = [*POSES.to_coco(1), *POSES.to_coco(2)]
+    with pytest.raises(ValueError, match=r"of one picture.*pictures \['1', '2'\]"):
+        PoseResult.from_coco(entries)
+
+
+def test_poses_go_to_supervision():
+    supervision = pytest.importorskip("supervision")
+    found = POSES.to_supervision()
+    assert isinstance(found, supervision.KeyPoints)
+    np.testing.assert_array_equal(found.xy, POSES.keypoints)
+    np.testing.assert_array_equal(found.keypoint_confidence, POSES.scores)
+    image = np.zeros((20, 20, 3), np.uint8)
+    drawn = supervision.VertexAnnotator(radius=1).annotate(image.copy(), found)
+    assert drawn[2, 1].any()

@@ -1,4 +1,4 @@
-"""What the README shows runs."""
+"""What the README shows runs, what it names is there, and it is read in two minutes."""
 
 import re
 
@@ -42,3 +42,30 @@ def test_the_users_own_code_trains(example):
         "simulated_heatmap",
         "score",
     }
+
+
+def test_a_stranger_reads_it_in_two_minutes(root):
+    lines = (root / "README.md").read_text().splitlines()
+    assert len(lines) <= 150
+    # The two commands: .ci/run takes the second one from here.
+    commands = [line for line in lines if line.startswith("python -m venv .venv && ")]
+    assert ["recipes/" in line for line in commands] == [True, False]
+    assert "&& python -m pytest" in commands[1]
+
+
+def test_what_it_links_to_is_there(root):
+    text = (root / "README.md").read_text()
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    assert len(links) > 15
+    assert [link for link in links if not (root / link).exists()] == []
+
+
+def test_it_names_commands_that_are_there(root):
+    from distilpose_keras.commands.main import COMMANDS
+
+    text = (root / "README.md").read_text()
+    named = {
+        name.replace("-", "_") for name in re.findall(r"`distilpose ([a-z-]+)", text)
+    }
+    assert len(named) > 6
+    assert named <= set(COMMANDS)

@@ -18,6 +18,7 @@ SCRIPTS = {  # script: command, what the script itself says
     ),
     "recipes/train_tokenpose_stemnet.py": ("train", {"model": "tokenpose_stemnet"}),
     "recipes/train_nano.py": ("train_nano", {}),
+    "recipes/train_finder.py": ("train_finder", {}),
     "recipes/finetune_int8.py": ("finetune_int8", {}),
     "recipes/fit_few_people.py": ("fit_few", {}),
     "recipes/run_ablation.py": ("ablation", {}),
@@ -26,6 +27,7 @@ SCRIPTS = {  # script: command, what the script itself says
     "tools/convert_checkpoint.py": ("convert", {}),
     "tools/profile_model.py": ("profile", {}),
     "tools/benchmark.py": ("benchmark", {"kind": "evaluation"}),
+    "tools/figures.py": ("figures", {"check": False}),
     "export/to_tflite.py": ("export", {"format": "tflite"}),
     "export/to_onnx.py": ("export", {"format": "onnx"}),
     "export/verify.py": ("verify", {}),
@@ -34,7 +36,10 @@ SCRIPTS = {  # script: command, what the script itself says
 LEAST = {
     "train": ["--seed", "7"],
     "train_nano": [
-        *("--data", "FOLDER", "--imagenet", "FILE", "--out", "FOLDER", "--seed", "7"),
+        *("--data", "FOLDER", "--movenet", "FILE", "--out", "FOLDER", "--seed", "7"),
+    ],
+    "train_finder": [
+        *("--data", "FOLDER", "--movenet", "FILE", "--out", "FOLDER", "--seed", "7"),
     ],
     "finetune_int8": [
         *("FILE", "--teacher", "FILE", "--data", "FOLDER", "--out", "FOLDER"),
@@ -47,6 +52,7 @@ LEAST = {
     "convert": ["FILE", "--model", "7", "--out", "x.keras"],
     "profile": ["7"],
     "benchmark": ["evaluation", "--rounds", "7"],
+    "figures": ["7"],
     "export": ["FILE", "--out", "x.tflite", "--seed", "7"],
     "verify": ["FILE", "FILE", "--data", "FOLDER", "--limit", "7"],
 }

@@ -16,9 +16,13 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-import distilpose_keras
+from distilpose_keras.benchmarks.open_files import (
+    open_call,
+    precision_of,
+    takes_batches,
+)
 from distilpose_keras.benchmarks.operators import profile
-from distilpose_keras.formats.metadata import read_metadata
+from distilpose_keras.benchmarks.processes import environment
 from distilpose_keras.profiling.files import Product, file_products
 from distilpose_keras.timing import interleave
 
@@ -43,16 +47,16 @@ def run(args):
         args: namespace of the arguments of ``distilpose benchmark latency``.
 
     Raises:
-        ValueError: if a file is missing, truncated or not ours.
+        ValueError: if a file is missing or truncated, or of a model that does not take
+            one tensor of a fixed size.
     """
     for file in args.files:
-        read_metadata(file)
+        file_products(file)
+        open_call(file)
     settings = {key: getattr(args, key) for key in ("files", "threads", "rounds")}
-    root = Path(distilpose_keras.__file__).resolve().parents[1]
-    path = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
         [sys.executable, "-m", __name__, json.dumps(settings | {"ops": args.profile})],
-        env=os.environ | dict.fromkeys(_BLAS_THREADS, "1") | {"PYTHONPATH": path},
+        env=environment(**dict.fromkeys(_BLAS_THREADS, "1")),
         stdout=subprocess.PIPE,
         check=True,
     )
@@ -69,7 +73,7 @@ def measure(files, threads, rounds, ops):
             bar.advance(task)
 
         rows += _single(files, rounds, advance)
-        rows += _batches([f for f in files if f.endswith(".onnx")], rounds)
+        rows += _batches([f for f in files if takes_batches(f)], rounds)
     counts = [2**i for i in range(1, threads.bit_length()) if 2**i < threads]
     rows += _threads(files, [1, *counts, threads] if threads > 1 else [], rounds)
     return rows + (_operators(files) if ops else [])
@@ -102,14 +106,6 @@ def _quiet():
         os.close(kept)
 
 
-def open_call(file, *, threads=1, batch=1):
-    """Open a file and return a function that runs it on the same input again."""
-    height, width = read_metadata(file)["input_size"]
-    crops = np.random.default_rng(0).integers(0, 256, (batch, height, width, 3))
-    opener = _open_onnx if file.endswith(".onnx") else _open_tflite
-    return opener(file, crops, threads)
-
-
 def products_call(products):
     """Return a function that computes matrix products one after the other."""
     cases = [
@@ -130,30 +126,6 @@ def products_call(products):
     return call
 
 
-def _open_tflite(file, crops, threads):
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(file, num_threads=threads)
-    interpreter.allocate_tensors()
-    (image,) = interpreter.get_input_details()
-    if image["dtype"] == np.int8:
-        crops = crops - 128
-    interpreter.set_tensor(image["index"], crops.astype(image["dtype"]))
-    return interpreter.invoke
-
-
-def _open_onnx(file, crops, threads):
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(
-        file, options, providers=["CPUExecutionProvider"]
-    )
-    feed = {session.get_inputs()[0].name: crops.astype(np.float32)}
-    return lambda: session.run(None, feed)
-
-
 def _single(files, rounds, advance):
     """One crop, one core, next to matrix products."""
     square = [Product(1, GEMM_SIZE, GEMM_SIZE, GEMM_SIZE, True)]
@@ -171,7 +143,7 @@ def _single(files, rounds, advance):
         rows.append(
             {
                 "file": Path(file).name,
-                "precision": read_metadata(file)["precision"],
+                "precision": precision_of(file),
                 "ms": _ms(spent),
                 "ratio": _median(spent / file_seconds[:, 0]),
                 "gmacs": round(macs / 1e9, 3),

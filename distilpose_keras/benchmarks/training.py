@@ -6,13 +6,12 @@ process.
 
 import importlib.util
 import json
-import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-import distilpose_keras
+from distilpose_keras.benchmarks.processes import environment
 from distilpose_keras.models.presets import MODELS
 from distilpose_keras.recipe.settings import demo_recipe, paper_recipe
 from distilpose_keras.synthetic import render_dataset
@@ -78,12 +77,10 @@ def _settings(args):
 
 def _in_process(backend, settings):
     """Measure a backend in a process; return the rows of each table."""
-    root = Path(distilpose_keras.__file__).resolve().parents[1]
-    path = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
     module = "distilpose_keras.benchmarks.training_steps"
     done = subprocess.run(
         [sys.executable, "-m", module, json.dumps(settings)],
-        env=os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": path},
+        env=environment(KERAS_BACKEND=backend),
         stdout=subprocess.PIPE,
         check=True,
     )

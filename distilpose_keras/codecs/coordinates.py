@@ -49,7 +49,7 @@ class CoordinateCodec(Codec):
             "keypoints": keypoints,
             "scores": mirrored["scores"][:, schema.flip_permutation],
         }
-        return {name: (outputs[name] + other[name]) / 2 for name in self.outputs}
+        return {name: (outputs[name] + value) / 2 for name, value in other.items()}
 
 
 def encode_coordinates(

@@ -24,6 +24,7 @@ from distilpose_keras.keypoints import KeypointSchema
 from distilpose_keras.types import Tensor
 
 MISSING = -1.0  # mmpose: x and y, in heatmap pixels, where a map has no positive value
+FAR = 2.0  # heatmap pixels: DARK moves a well-formed peak by less than one
 
 
 @keras.saving.register_keras_serializable("distilpose_keras")
@@ -93,13 +94,19 @@ class HeatmapCodec(Codec):
         """Return the values of the maps at the pixels nearest to keypoints.
 
         A refined peak may lie some pixels from its maximum: a keypoint within a pixel
-        of it counts as it. A keypoint off its map, as one without a positive value
-        decodes to, counts as the highest pixel where that is not positive, else as 0.
+        of it counts as it. Where DARK leads further than `FAR`, the map has no peak
+        and the way follows the last bit: any keypoint counts. One off its map, as one
+        without a positive value decodes to, counts as the highest pixel where that is
+        not positive, else as 0.
         """
         maps, places = outputs["heatmaps"], self.positions(keypoints)
         peaks, scores = self.decode(outputs)
-        same = np.all(np.abs(self.positions(peaks) - places) < 1, axis=-1)
+        peaks = self.positions(peaks)
         height, width = maps.shape[2:]
+        _, rows, columns, _ = find_peaks(maps)
+        highest = np.stack([columns, rows], axis=-1).reshape(peaks.shape)
+        same = np.all(np.abs(peaks - places) < 1, axis=-1)
+        same |= np.any(np.abs(peaks - highest) > FAR, axis=-1) & (scores > 0)
         pixels = np.rint(places).astype(int)
         inside = np.all((pixels >= 0) & (pixels < (width, height)), axis=-1)
         x, y = np.moveaxis(np.where(inside[..., None], pixels, 0), -1, 0)

@@ -5,12 +5,16 @@ import importlib.abc
 import importlib.util
 import logging
 import os
+import re
 import signal
 import sys
 import threading
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
+
+from distilpose_keras import preset_files
+from distilpose_keras.files import standard_error_dropped
 
 # Before a backend is imported: its start-up log hides the one line that counts.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -86,19 +90,57 @@ def input_folder(text):
     return Path(text)
 
 
-MODEL_FILE = ".keras, .tflite or .onnx file"
+def folder_or_url(text):
+    """Argument type: the path of a folder that is there, or a URL as it is."""
+    return text if "://" in text else input_folder(text)
+
+
+MODEL_FILE = ".keras, .tflite or .onnx file, or a preset"
+KERAS_FILE = "trained .keras file, or a preset"
 # The flag --dark; None where it is not given: as the model's codec does.
 DARK = {
     "action": "store_const",
     "const": True,
     "help": "refine the peaks of heatmaps by DARK, not by a quarter pixel",
 }
-_MODEL_SUFFIXES = (".keras", ".tflite", ".onnx")
 
 
 def model_file(text):
     """Argument type: the path of a model file, or a name that the library may know."""
-    return input_file(text) if Path(text).suffix in _MODEL_SUFFIXES else text
+    return input_file(text) if Path(text).suffix in preset_files.SUFFIXES else text
+
+
+def trained_model(text):
+    """Argument type: the path of a model file, given as such or as a preset's name."""
+    try:
+        return input_file(preset_files.model_file(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def split_model(texts):
+    """Return the model that a list of arguments begins with, and the others.
+
+    Without one it is the preset for phones.
+
+    Raises:
+        ValueError: if nothing but a model is given, there is no such model, or the
+            first argument is a name of neither a model nor anything else.
+    """
+    first, *others = texts
+    if re.fullmatch(r"[a-zA-Z][\w-]*", first) and not Path(first).exists():
+        try:
+            preset_files.preset_file(first)
+        except ValueError as error:
+            raise ValueError(f"input not found: {first}; as a model: {error}") from None
+    if not preset_files.is_model(first):
+        return preset_files.preset_file(preset_files.DEFAULT), texts
+    if not others:
+        raise ValueError(f"a model needs an INPUT. Received: {first} alone")
+    path = preset_files.model_file(first)
+    if not path.is_file():
+        raise ValueError(f"no such file: {first}")
+    return path, others
 
 
 def output_file(text):
@@ -237,23 +279,8 @@ class _QuietTensorFlow(importlib.abc.MetaPathFinder):
             execute = spec.loader.exec_module
 
             def exec_module(module):
-                with _standard_error_dropped():
+                with standard_error_dropped():  # the writers are not Python
                     execute(module)
 
             spec.loader.exec_module = exec_module
         return spec
-
-
-@contextmanager
-def _standard_error_dropped():
-    """Send file descriptor 2 nowhere: the writers are not Python."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

@@ -1,5 +1,6 @@
 """Score a model file by COCO's keypoint evaluation."""
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ SUMMARY = "COCO AP of a model file"
 EXAMPLES = """examples:
   %(prog)s student.keras --data coco
   %(prog)s student_int8.tflite --data coco --flip
+  %(prog)s distilpose_nano --data people --reliability scores.png
   %(prog)s student.onnx --data coco \\
       --boxes coco/person_detection_results/COCO_val2017_detections_AP_H_56_person.json
 
@@ -22,7 +24,7 @@ def add_arguments(parser):
     """Add the arguments of the command."""
     parser.epilog = EXAMPLES
     add = parser.add_argument
-    add("model", metavar="MODEL", type=cli.model_file, help=cli.MODEL_FILE)
+    add("model", metavar="MODEL", type=cli.trained_model, help=cli.MODEL_FILE)
     add(
         "--data",
         required=True,
@@ -36,8 +38,9 @@ def add_arguments(parser):
         "--boxes",
         type=_boxes,
         default="gt",
-        metavar="gt|FILE",
-        help="ground-truth boxes, or a COCO detection file (default: gt)",
+        metavar="gt|auto|FILE",
+        help="ground-truth boxes, those that the person finder finds, or a COCO "
+        "detection file (default: gt)",
     )
     add("--flip", action="store_true", help="average with the mirror")
     add("--dark", **cli.DARK)
@@ -49,10 +52,22 @@ def add_arguments(parser):
     )
     add("--batch-size", type=cli.positive_int, default=32, metavar="N")
     add("--json", type=cli.output_file, metavar="FILE", help="also write the figures")
+    add(
+        "--reliability",
+        type=_reliability_file,
+        metavar="FILE",
+        help="compare scores with distances to the truth: a .png or .json",
+    )
+
+
+def _reliability_file(text):
+    if Path(text).suffix not in (".png", ".json"):
+        raise argparse.ArgumentTypeError(f"must end in .png or .json. Received: {text}")
+    return cli.output_file(text)
 
 
 def _boxes(text):
-    return text if text == "gt" else cli.input_file(text)
+    return text if text in ("gt", "auto") else cli.input_file(text)
 
 
 def run(arguments):
@@ -81,15 +96,48 @@ def run(arguments):
     _print_figures(arguments, figures)
     if arguments.json:
         write_json(arguments.json, figures)
+    if arguments.reliability:
+        _write_reliability(arguments, predictor, people.limit(arguments.limit))
+
+
+def _write_reliability(arguments, predictor, people):
+    """Measure what the scores are worth, in ground-truth boxes; draw or write it."""
+    from distilpose_keras.files import atomic_path, write_json
+    from distilpose_keras.reliability import measure_reliability
+    from distilpose_keras.report.charts import reliability_chart
+
+    found = measure_reliability(
+        predictor,
+        people,
+        flip=arguments.flip,
+        batch_size=arguments.batch_size,
+        progress=True,
+    )
+    if arguments.reliability.suffix == ".json":
+        write_json(arguments.reliability, found.to_dict())
+    else:
+        with atomic_path(arguments.reliability) as temporary:
+            reliability_chart(found).savefig(temporary)
+    print(
+        f"scores against similarity in ground-truth boxes: calibration error "
+        f"{found.calibration_error:.3f}, best threshold {found.threshold:.2f}, "
+        f"AP {found.ap:.4f} with and {found.ap_of_boxes:.4f} without the scores; "
+        f"wrote {arguments.reliability}"
+    )
 
 
 def _load_boxes(file, people):
     """Read detections and say what they leave out."""
     import numpy as np
 
-    from distilpose_keras.data.coco import load_detections
+    from distilpose_keras.data.coco import find_detections, load_detections
 
-    boxes = load_detections(file, people)
+    if file == "auto":
+        from distilpose_keras.detection import PersonFinder
+
+        boxes = find_detections(PersonFinder().find, people, progress=True)
+    else:
+        boxes = load_detections(file, people)
     covered = np.isin(people.image_index, boxes.image_index)
     print(
         f"{boxes.summary()}; {np.count_nonzero(~covered)} annotated people are in "

@@ -10,6 +10,7 @@ PRECISIONS = {
     ".tflite": ("float32", "float16", "int8", "int8-full"),
     ".onnx": ("float32", "int8"),
 }
+FINDER_PRECISIONS = ("float32", "float16")  # of a person finder, in both
 EXAMPLES = """examples:
   %(prog)s student.keras --out student.tflite
   %(prog)s student.keras --precision int8 --calibration coco \\
@@ -21,7 +22,8 @@ int8 computes convolutions and linear maps in int8, the rest in float32; in int8
 (.tflite) every operator, the input and the outputs are integer. --calibration is a data
 set in COCO's layout: ranges come from people of its training split. With --max-ap-drop
 the layers that quantization hurts most stay in higher precision until the AP on the
-validation split is within the limit; --report says which.
+validation split is within the limit; --report says which. A person finder's .keras file
+becomes float32 or float16 files.
 """
 
 
@@ -29,7 +31,7 @@ def add_arguments(parser):
     """Add the arguments of the command."""
     parser.epilog = EXAMPLES
     add = parser.add_argument
-    add("model", metavar="MODEL", type=cli.input_file, help="a trained .keras file")
+    add("model", metavar="MODEL", type=cli.trained_model, help=cli.KERAS_FILE)
     add(
         "--format",
         choices=[suffix[1:] for suffix in PRECISIONS],
@@ -80,7 +82,29 @@ def add_arguments(parser):
 
 def run(arguments):
     """Convert, and say what came out."""
-    _check(arguments)
+    from distilpose_keras.safety import holds_class
+
+    if holds_class(arguments.model, "FinderModel"):
+        _export_finder(arguments)
+    else:
+        _export_poses(arguments)
+    size = arguments.out.stat().st_size
+    print(f"{arguments.out}: {arguments.precision}, {size / 1e6:.2f} MB")
+
+
+def _export_finder(arguments):
+    """Convert a person finder."""
+    _check(arguments, dict.fromkeys(PRECISIONS, FINDER_PRECISIONS))
+    from distilpose_keras.export.finder import export_finder
+    from distilpose_keras.models.finder import load_finder
+
+    model = load_finder(arguments.model)
+    export_finder(model, arguments.out, precision=arguments.precision)
+
+
+def _export_poses(arguments):
+    """Convert a pose model."""
+    _check(arguments, PRECISIONS)
     from distilpose_keras.export.onnx.write import export_onnx
     from distilpose_keras.export.tflite.write import export_tflite
     from distilpose_keras.models.model import load_model
@@ -102,20 +126,18 @@ def run(arguments):
         )
     else:
         _export_within(arguments, model, crops)
-    size = arguments.out.stat().st_size
-    print(f"{arguments.out}: {arguments.precision}, {size / 1e6:.2f} MB")
 
 
-def _check(arguments):
+def _check(arguments, known):
     suffix = arguments.out.suffix
-    expected = [f".{arguments.format}"] if arguments.format else list(PRECISIONS)
+    expected = [f".{arguments.format}"] if arguments.format else list(known)
     if suffix not in expected:
         raise ValueError(
             f"--out must end in {' or '.join(expected)}. Received: {arguments.out}"
         )
-    if arguments.precision not in PRECISIONS[suffix]:
+    if arguments.precision not in known[suffix]:
         raise ValueError(
-            f"--precision of {suffix} must be one of {', '.join(PRECISIONS[suffix])}. "
+            f"--precision of {suffix} must be one of {', '.join(known[suffix])}. "
             f"Received: {arguments.precision}"
         )
     int8 = arguments.precision.startswith("int8")

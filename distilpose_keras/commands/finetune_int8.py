@@ -34,16 +34,16 @@ def add_arguments(parser):
     add = parser.add_argument
     add(
         "student",
-        type=cli.input_file,
+        type=cli.trained_model,
         metavar="STUDENT.keras",
         help="trained student",
     )
     add(
         "--teacher",
         required=True,
-        type=cli.input_file,
+        type=cli.trained_model,
         metavar="FILE",
-        help="its teacher, a .keras file",
+        help="its teacher, a .keras file or a preset",
     )
     add(
         "--data",

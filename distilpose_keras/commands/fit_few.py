@@ -145,7 +145,7 @@ def fit(trainer, people, file, arguments, *, steps, rate_factor=1.0):
     from distilpose_keras.evaluation import evaluate
     from distilpose_keras.files import atomic_path
     from distilpose_keras.training.optimizers import make_optimizer
-    from distilpose_keras.training.schedules import WarmupCosine
+    from distilpose_keras.training.schedules import warmup_cosine
     from distilpose_keras.training.workarounds import keep_freed_memory
 
     model = trainer.model
@@ -161,7 +161,7 @@ def fit(trainer, people, file, arguments, *, steps, rate_factor=1.0):
         images, targets = whole[0]
     rate = arguments.learning_rate * rate_factor
     warmup = min(WARMUP_STEPS, steps // 10)
-    schedule = WarmupCosine(rate, steps, warmup_steps=warmup)
+    schedule = warmup_cosine(rate, steps, warmup_steps=warmup)
     trainer.compile(optimizer=make_optimizer(schedule))
     keep_freed_memory()
     random = np.random.default_rng(arguments.seed)

@@ -48,19 +48,15 @@ def run(arguments):
 
 def _rows():
     """One dict per model, as in the JSON."""
-    from distilpose_keras.models.presets import (
-        FIGURES,
-        MODELS,
-        weights_file,
-        with_weights,
-    )
+    from distilpose_keras.models.presets import FIGURES, MODELS
+    from distilpose_keras.preset_files import preset_file, preset_names
 
     return [
         {
             "model": name,
             "family": type(config).__name__,
             **FIGURES[name].to_dict(),
-            "weights": str(weights_file(name)) if name in with_weights() else None,
+            "weights": str(preset_file(name)) if name in preset_names() else None,
         }
         for name, config in MODELS.items()
     ]

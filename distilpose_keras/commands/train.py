@@ -13,6 +13,7 @@ from distilpose_keras.commands import cli
 SUMMARY = "a student under its teacher, or a teacher; the demonstration"
 EXAMPLES = """examples:
   %(prog)s
+  %(prog)s --photos holidays
   %(prog)s --data coco --out runs/coco_s
   %(prog)s --model tokenpose_hrnet_w48 --data coco --out runs/teacher
   %(prog)s --data coco --teacher runs/teacher/teacher.keras --resume
@@ -30,10 +31,11 @@ def add_arguments(parser):
 def _add_data(add):
     add(
         "--data",
-        type=cli.input_folder,
+        type=cli.folder_or_url,
         metavar="DIR",
         help="COCO layout: annotations/person_keypoints_{train,val}2017.json, "
-        "train2017/, val2017/ (default: render a synthetic set)",
+        "train2017/, val2017/; or shards of `distilpose pack`, which may be a URL "
+        "(default: render a synthetic set)",
     )
     add("--limit", type=cli.positive_int, metavar="N", help="use N people per split")
     add("--category", **cli.CATEGORY)
@@ -72,9 +74,9 @@ def _add_models(add):
     )
     add(
         "--teacher",
-        type=cli.input_file,
+        type=cli.trained_model,
         metavar="FILE",
-        help="trained .keras; default: train it",
+        help="trained .keras or preset; default: train it",
     )
     add(
         "--init-backbone-from",
@@ -103,6 +105,12 @@ def _add_run(add):
         type=cli.output_folder,
         metavar="DIR",
         help="folder of the run (default: runs/NAME)",
+    )
+    add(
+        "--photos",
+        type=cli.input_folder,
+        metavar="DIR",
+        help="pictures of people that the report shows with their poses, too",
     )
     add("--resume", action="store_true", help="continue the run in --out")
     add("--overwrite", action="store_true", help="replace the run in --out")

@@ -23,7 +23,7 @@ def add_arguments(parser):
     """Add the arguments of the command."""
     parser.epilog = EXAMPLES
     add = parser.add_argument
-    add("reference", type=cli.input_file, metavar="REFERENCE.keras")
+    add("reference", type=cli.trained_model, metavar="REFERENCE.keras")
     add(
         "files",
         nargs="+",

@@ -1,5 +1,8 @@
 """Optional changes of a crop's colours and cut-outs, by keras-cv."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -9,8 +12,8 @@ class AppearanceAugmentation:
 
     Not part of the published recipes. Give it to `PoseDataset(appearance=...)`. It
     needs the TensorFlow backend and ``pip install "distilpose-keras[augment]"``;
-    keras-cv is imported when an object is made. What it draws depends on the seed it is
-    called with alone.
+    keras-cv is imported when an object is made. What it draws for a crop depends on
+    that crop's seed alone.
 
     Args:
         brightness: largest change, as a fraction of the range of values.
@@ -61,34 +64,21 @@ class AppearanceAugmentation:
         self._hue = layers.RandomHue(hue, values)
         self._cutout = layers.RandomCutout(cutout, cutout, fill_value=127.0)
 
-    def __call__(self, images: np.ndarray, seed: int | tuple[int, ...]) -> np.ndarray:
+    def __call__(self, images: np.ndarray, seeds: Sequence[Any]) -> np.ndarray:
         """Return changed copies of a batch.
 
         Args:
             images: (B, H, W, 3) uint8 RGB.
-            seed: int or tuple of ints.
+            seeds: B ints or tuples of ints, one for each image.
 
         Returns:
             (B, H, W, 3) uint8 RGB.
         """
         # The layers' own draws use global state; theirs are replaced by ours.
-        rng = np.random.default_rng(seed)
-        count, height, width, _ = images.shape
-
-        def draw(limit):
-            return rng.uniform(-limit, limit, count).astype(np.float32)
-
-        shifts = draw(self._limits["brightness"]) * 255
-        contrasts = 1 + draw(self._limits["contrast"])
-        saturations = 0.5 + draw(self._limits["saturation"])
-        hues = draw(self._limits["hue"]) * 0.5
-        sides = self._limits["cutout"] * rng.random((2, count))
-        rectangles = {
-            "centers_x": rng.integers(0, width, count),
-            "centers_y": rng.integers(0, height, count),
-            "rectangles_height": np.ceil(sides[0] * height),
-            "rectangles_width": np.ceil(sides[1] * width),
-        }
+        _, height, width, _ = images.shape
+        parts = zip(*(self._draw(seed, height, width) for seed in seeds), strict=True)
+        shifts, contrasts, saturations, hues, *rectangles = map(np.array, parts)
+        names = ("centers_x", "centers_y", "rectangles_height", "rectangles_width")
         with keras.device("cpu"):
             x = keras.ops.convert_to_tensor(images, "float32")
             x = self._brightness.augment_images(x, shifts[:, None, None, None])
@@ -99,8 +89,27 @@ class AppearanceAugmentation:
                 x,
                 {
                     name: keras.ops.convert_to_tensor(value, "int32")
-                    for name, value in rectangles.items()
+                    for name, value in zip(names, rectangles, strict=True)
                 },
             )
         values = keras.ops.convert_to_numpy(x)
         return np.rint(values).clip(0, 255).astype(np.uint8)
+
+    def _draw(self, seed, height, width):
+        """Return the changes of one image."""
+        rng = np.random.default_rng(seed)
+
+        def draw(name):
+            return np.float32(rng.uniform(-self._limits[name], self._limits[name]))
+
+        sides = self._limits["cutout"] * rng.random(2)
+        return (
+            draw("brightness") * 255,
+            1 + draw("contrast"),
+            np.float32(0.5) + draw("saturation"),
+            draw("hue") * np.float32(0.5),
+            rng.integers(0, width),
+            rng.integers(0, height),
+            np.ceil(sides[0] * height),
+            np.ceil(sides[1] * width),
+        )

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from distilpose_keras.data.images import ImageError, read_reduced_image
+from distilpose_keras.data.people_index import PeopleIndex
 from distilpose_keras.data.transforms import (
     affordable_reduction,
     box_to_center_scale,
@@ -94,7 +95,14 @@ def open_cache(
 
     Returns:
         PatchCache.
+
+    Raises:
+        ValueError: if the people are in shards.
     """
+    if not isinstance(people, PeopleIndex):
+        raise ValueError(
+            f"a cache is of a folder's people. Received: {people.summary()}"
+        )
     crops = {"input_size": input_size, "augmentation": augmentation}
     crops["geometry"] = geometry
     key = _key(people, **crops)

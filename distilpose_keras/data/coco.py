@@ -3,7 +3,7 @@
 import json
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ __all__ = [
     "PeopleIndex",
     "PersonInstance",
     "coco_paths",
+    "find_detections",
     "load_detections",
     "load_people",
 ]
@@ -212,19 +213,65 @@ def load_detections(
             skipped[reason] = int(np.count_nonzero(out))
     kept = np.flatnonzero(good)
     kept = kept[np.argsort(image_index[kept], kind="stable")]
-    shape = len(kept), people.schema.num_keypoints
+    found = image_index[kept], boxes[kept], rows.scores[kept]
+    return _detected(people, *found, dict(skipped))
+
+
+def find_detections(
+    find: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+    people: PeopleIndex,
+    *,
+    progress: bool = False,
+) -> PeopleIndex:
+    """Find the people in the pictures that these people are in.
+
+    Args:
+        find: from a picture (H, W, 3) uint8 to boxes (N, 4) and scores (N,), such as
+            `PersonFinder.find`.
+        people: PeopleIndex of the data set.
+        progress: show a progress bar.
+
+    Returns:
+        PeopleIndex with the boxes and scores, visibility 0 everywhere.
+
+    Raises:
+        ImageError: naming the file, if a picture cannot be read.
+        ValueError: if nobody is found in any of them.
+    """
+    from rich.progress import track
+
+    pictures, boxes, scores = [], [], []
+    for picture in track(
+        np.unique(people.image_index),
+        description="finding people",
+        disable=not progress,
+        transient=True,
+    ):
+        here, sureness = find(people.read_picture(picture))
+        pictures.append(np.full(len(here), picture))
+        boxes.append(here)
+        scores.append(sureness)
+    found = [np.concatenate(c) for c in (pictures, boxes, scores) if c]
+    if not found or not len(found[0]):
+        raise ValueError(f"nobody was found in the pictures of {people.image_dir}")
+    return _detected(people, *found, {})
+
+
+def _detected(people, image_index, boxes, scores, skipped):
+    """Boxes, ordered by picture, as a PeopleIndex without labels."""
+    shape = len(boxes), people.schema.num_keypoints
     return replace(
         people,
-        image_index=image_index[kept].astype(np.int32),
-        boxes_xywh=boxes[kept],
-        areas=np.prod(boxes[kept, 2:], axis=1),
+        image_index=image_index.astype(np.int32),
+        boxes_xywh=boxes,
+        areas=np.prod(boxes[:, 2:], axis=1),
         keypoints=np.zeros((*shape, 2), np.float32),
         visibility=np.zeros(shape, np.uint8),
         confidences=np.ones(shape, np.float32),
-        annotation_ids=np.full(len(kept), -1),
-        scores=rows.scores[kept],
-        entries=np.full(len(kept), -1),
-        skipped=dict(skipped),
+        annotation_ids=np.full(len(boxes), -1),
+        scores=scores.astype(np.float32),
+        entries=np.full(len(boxes), -1),
+        skipped=skipped,
         filled={},
         notes=(),
     )

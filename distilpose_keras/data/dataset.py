@@ -3,39 +3,28 @@
 import math
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import keras
 import numpy as np
 
 from distilpose_keras.data.batches import BatchMaker
 from distilpose_keras.data.cache import open_cache
-from distilpose_keras.data.epoch_plan import plan_epoch
 from distilpose_keras.data.images import ImageError
 from distilpose_keras.data.samples import SampleLoader
+from distilpose_keras.data.share import WHOLE, Share
 from distilpose_keras.data.transforms import Augmentation
 from distilpose_keras.geometry import PLAIN, CropGeometry
-from distilpose_keras.pixels import IMAGE_MEAN, IMAGE_STD
+from distilpose_keras.pixels import normalize_uint8
 from distilpose_keras.types import Size
 
 if TYPE_CHECKING:
     from distilpose_keras.data.people_index import PeopleIndex
+    from distilpose_keras.data.shards.people import ShardedPeople
 
 CACHE_BYTES = 256 << 20  # decoded pictures held by all workers together, at most
 AHEAD = 256  # people prepared ahead of use, at least two batches
-
-# (1, 256, 3) normalised value of every grey level of each channel.
-_NORMALIZED = np.float32(
-    (np.arange(256)[None, :, None] / 255 - IMAGE_MEAN) / np.array(IMAGE_STD)
-)
-
-
-def _normalize(images):
-    """Normalise (B, H, W, 3) uint8 images; a table is faster than arithmetic."""
-    rows = images.reshape(-1, *images.shape[2:])
-    return cv2.LUT(rows, _NORMALIZED).reshape(images.shape)
 
 
 class PoseDataset(keras.utils.PyDataset):
@@ -48,10 +37,9 @@ class PoseDataset(keras.utils.PyDataset):
     epoch may be smaller.
 
     What a batch holds follows from (seed, epoch, index) alone, whatever the number of
-    workers. The order is drawn anew in every epoch; `fit(..., shuffle=False)` asks for
-    the batches in that order, which lets workers prepare them ahead and decode a
-    picture once for all its people. Asked in another order, it gives the same
-    batches more slowly.
+    workers, and of processes that each ask for their `part`. The order is drawn anew in
+    every epoch; `fit(..., shuffle=False)` asks in that order: workers prepare ahead and
+    decode a picture once for its people. In another order it is slower, not other.
 
     Worker processes start with the first batch and end with `close()`, with the
     ``with`` block, with the data set itself or with the program, however it ends.
@@ -66,7 +54,7 @@ class PoseDataset(keras.utils.PyDataset):
     call `set_epoch` from a callback's ``on_epoch_begin``.
 
     Args:
-        people: PeopleIndex.
+        people: PeopleIndex; or `load_shards`, whose order the processes change too.
         batch_size: people in a batch.
         input_size: (height, width) of a crop.
         geometry: CropGeometry of the model that learns, `pose_config.geometry`.
@@ -78,8 +66,9 @@ class PoseDataset(keras.utils.PyDataset):
             trainers of this package normalise on the device.
         skip_bad_images: put another person of the batch in the place of one whose
             picture cannot be read, and record it in ``bad_images``; else stop.
-        appearance: callable of (images uint8, seed) that returns images uint8 of the
-            same shape, applied to whole batches; see `AppearanceAugmentation`.
+        appearance: callable of (images uint8, seeds) that returns images uint8 of the
+            same shape; what it draws for an image follows from the image's seed, a
+            tuple of ints, alone. See `AppearanceAugmentation`.
         drop_last: leave out a last batch that is smaller than the others.
         workers: processes that prepare batches; with 1 the calling process does.
         cache: folder for decoded pictures (`PatchCache`), written at the first use:
@@ -94,7 +83,7 @@ class PoseDataset(keras.utils.PyDataset):
 
     def __init__(
         self,
-        people: "PeopleIndex",
+        people: "PeopleIndex | ShardedPeople",
         *,
         batch_size: int,
         input_size: Size = (256, 192),
@@ -104,7 +93,7 @@ class PoseDataset(keras.utils.PyDataset):
         seed: int = 0,
         image_dtype: str = "float32",
         skip_bad_images: bool = False,
-        appearance: Callable[[np.ndarray, Any], np.ndarray] | None = None,
+        appearance: Callable[[np.ndarray, Sequence[Any]], np.ndarray] | None = None,
         drop_last: bool = False,
         workers: int = 1,
         cache: str | os.PathLike[str] | None = None,
@@ -157,6 +146,7 @@ class PoseDataset(keras.utils.PyDataset):
         self._epoch = 0
         self._running = False
         self._asked = set()
+        self._share = WHOLE
         self._plan = None
         self._last = -1
         self._pending = {}
@@ -204,14 +194,36 @@ class PoseDataset(keras.utils.PyDataset):
                 ``skip_bad_images`` is off, or none of the batch can.
             IndexError: if there is no such batch.
         """
+        return self.part(index, WHOLE)[1]
+
+    def part(
+        self, index: int, share: Share
+    ) -> tuple[int, tuple[np.ndarray, dict[str, np.ndarray]]]:
+        """Prepare the part of a batch that is one process's of several.
+
+        Args:
+            index: position of the batch in the current epoch.
+            share: `Share`; asking for one other than before drops what is prepared.
+
+        Returns:
+            The number of people in the whole batch, and the batch of those at
+            ``share.slots`` of that number.
+
+        Raises:
+            ValueError: if there are fewer people than processes; and as for a batch.
+        """
         if not 0 <= index < len(self):
             raise IndexError(f"batch must be in [0, {len(self)}). Received: {index}")
         try:
+            share.check_people(len(self.people))
             with self._lock:
                 if self._running:
                     self._asked.add(index)
-                epoch, job = self._epoch, self._take(index)
-            return self._finish(job, (self._seed, epoch, index))
+                if share != self._share:
+                    self._share = share
+                    self._forget()
+                job = self._take(index)
+            return len(job.batch), self._finish(job)
         except Exception as error:
             self.failure = error
             raise
@@ -247,6 +259,8 @@ class PoseDataset(keras.utils.PyDataset):
         self._last = index
         if not in_order:
             self._forget_pending()
+        if index == 0:
+            self._maker.source.rewind()
         job = self._pending.pop(index, None) or self._start(index, in_order)
         if in_order and self._maker.works_ahead:
             ahead = index + max(2, AHEAD // self.batch_size)
@@ -258,37 +272,31 @@ class PoseDataset(keras.utils.PyDataset):
     def _start(self, index, in_order):
         """Begin a batch of the current epoch."""
         if self._plan is None:
-            self._plan = plan_epoch(
-                self.people.image_index,
+            self._plan = self._maker.source.plan(
                 seed=self._seed,
                 epoch=self._epoch,
                 shuffle=self._shuffle,
                 batch_size=self.batch_size,
+                share=self._share,
             )
         chosen = slice(index * self.batch_size, (index + 1) * self.batch_size)
         keep = self._plan.keep[chosen] & in_order
-        return self._maker.start(self._plan.order[chosen], keep, self._epoch)
+        people = self._plan.order[chosen]
+        return self._maker.start(people, keep, self._epoch, self._share)
 
-    def _finish(self, job, seed):
+    def _finish(self, job):
         """Wait for a job and make it a batch."""
         arrays, errors = job.result()
+        if errors and not self.skip_bad_images:
+            raise ImageError(errors[min(errors)])
         if errors:
-            self._replace_bad(job.indices, arrays, errors)
+            for person, message in self._maker.fill_in(job, arrays, errors).items():
+                self.bad_images[self._maker.source.picture_name(person)] = message
         images = arrays.images
         if self._appearance is not None:
-            images = self._appearance(images, seed)
+            # The 1 sets them apart from the seeds of the crops.
+            seeds = [(self._seed, job.epoch, int(n), 1) for n in job.indices]
+            images = self._appearance(images, seeds)
         if self.image_dtype == "float32":
-            images = _normalize(images)
+            images = normalize_uint8(images)
         return images, {"keypoints": arrays.keypoints, "weights": arrays.weights}
-
-    def _replace_bad(self, indices, arrays, errors):
-        """Put the next good sample in the place of each bad one, or stop."""
-        good = np.setdiff1d(np.arange(len(indices)), list(errors))
-        if not self.skip_bad_images or not len(good):
-            raise ImageError(errors[min(errors)])
-        for slot, message in errors.items():
-            image = self.people.image_index[indices[slot]]
-            self.bad_images[str(self.people.image_path(image))] = message
-            source = good[np.searchsorted(good, slot) % len(good)]
-            for array in arrays:
-                array[slot] = array[source]

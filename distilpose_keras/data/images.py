@@ -8,13 +8,13 @@ import numpy as np
 import simplejpeg
 from numpy.typing import ArrayLike
 
+from distilpose_keras.data.exif import exif_orientation, tiff_entries
 from distilpose_keras.types import FilePath, Size
 
 # More than any camera takes; decoded it is 0.8 GB. OpenCV's own limit is four times it.
 MAX_PIXELS = 1 << 28
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-EXIF_ORIENTATION, TIFF_WIDTH, TIFF_HEIGHT = 0x0112, 0x0100, 0x0101
-TIFF_INTEGERS = {1: "B", 3: "H", 4: "I"}  # the codes of types, as struct's letters
+TIFF_WIDTH, TIFF_HEIGHT = 0x0100, 0x0101
 
 
 class ImageError(ValueError):
@@ -42,6 +42,22 @@ def read_image(path: FilePath, size: ArrayLike | None = None) -> np.ndarray:
     return read_reduced_image(path, 1, size)[0]
 
 
+def decode_image(data: bytes, name: str) -> np.ndarray:
+    """Decode a picture that is not in a file of its own, upright by its EXIF.
+
+    Args:
+        data: the content of a JPEG, PNG or other picture file.
+        name: what messages call it.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+
+    Raises:
+        ImageError: as `read_image`.
+    """
+    return decode_reduced_image(data, name, 1)[0]
+
+
 def read_reduced_image(
     path: FilePath, reduction: int, size: ArrayLike | None = None
 ) -> tuple[np.ndarray, int]:
@@ -63,7 +79,13 @@ def read_reduced_image(
         ImageError: naming the file, if it is missing, truncated, not a picture or not
             of this size.
     """
-    data = _read_bytes(path)
+    return decode_reduced_image(read_picture_bytes(path), path, reduction, size)
+
+
+def decode_reduced_image(
+    data: bytes, path: FilePath, reduction: int, size: ArrayLike | None = None
+) -> tuple[np.ndarray, int]:
+    """Decode the content of ``path``; see `read_reduced_image`."""
     _check_size(data, path)
     if data[:8] == PNG_SIGNATURE and not _has_whole_chunks(data):
         raise ImageError(f"image is truncated: {path}")
@@ -109,7 +131,7 @@ def _declared_size(data):
         if data[:6] in (b"GIF87a", b"GIF89a"):
             return struct.unpack_from("<HH", data, 6)
         if data[:4] in (b"II*\0", b"MM\0*"):
-            entries = _tiff_entries(data)
+            entries = tiff_entries(data)
             return entries[TIFF_WIDTH], entries[TIFF_HEIGHT]
     except (KeyError, ValueError, struct.error):
         pass  # damaged: the decoder says so
@@ -133,7 +155,7 @@ def read_size(path: FilePath) -> tuple[Size, int]:
     Raises:
         ImageError: naming the file, if it is missing or not a picture.
     """
-    data = _read_bytes(path)
+    data = read_picture_bytes(path)
     if data[:2] == b"\xff\xd8" and (stored := _jpeg_size(data)) is not None:
         return stored, exif_orientation(data)
     return _decode_any(data, path).shape[:2], 1
@@ -177,8 +199,12 @@ def same_size(one: Sequence[int], other: Sequence[int]) -> bool:
     return abs(one[0] - other[0]) <= 1 and abs(one[1] - other[1]) <= 1
 
 
-def _read_bytes(path):
-    """The content of a file."""
+def read_picture_bytes(path: FilePath) -> bytes:
+    """Return the content of a picture's file.
+
+    Raises:
+        ImageError: naming the file, if it is missing or cannot be read.
+    """
     try:
         with open(path, "rb") as file:
             return file.read()
@@ -223,51 +249,6 @@ def _decode_any(data, path):
     if image is None:
         raise ImageError(f"not a picture, or a damaged one: {path}")
     return image
-
-
-def exif_orientation(data: bytes) -> int:
-    """Return the EXIF orientation (1 to 8) of JPEG bytes; 1 if there is none."""
-    for segment in _application_segments(data):
-        if segment[:6] == b"Exif\0\0":
-            try:
-                value = _tiff_entries(segment[6:])[EXIF_ORIENTATION]
-            except (KeyError, struct.error):
-                return 1  # damaged metadata: show the picture as it is stored
-            return value if 1 <= value <= 8 else 1
-    return 1
-
-
-def _application_segments(data):
-    """Yield what is in the APP1 segments of a JPEG, wherever they are."""
-    position = 2
-    while data[position : position + 1] == b"\xff" and position + 4 <= len(data):
-        marker, length = struct.unpack_from(">BH", data, position + 1)
-        if marker == 0xDA:  # the picture itself
-            return
-        if marker == 0xFF:  # a marker may be preceded by fill bytes
-            position += 1
-            continue
-        if marker == 0xE1:
-            yield data[position + 4 : position + 2 + length]
-        position += 2 + length
-
-
-def _tiff_entries(data):
-    """Return the whole numbers of the first directory of TIFF bytes, by tag.
-
-    EXIF is such a directory. Only numbers that stand in the directory itself are read.
-    """
-    order = {b"II": "<", b"MM": ">"}[data[:2]]
-    (start,) = struct.unpack_from(order + "I", data, 4)
-    (count,) = struct.unpack_from(order + "H", data, start)
-    entries = {}
-    for at in range(start + 2, start + 2 + 12 * count, 12):
-        tag, kind, number = struct.unpack_from(order + "HHI", data, at)
-        if number == 1 and kind in TIFF_INTEGERS:
-            (entries[tag],) = struct.unpack_from(
-                order + TIFF_INTEGERS[kind], data, at + 8
-            )
-    return entries
 
 
 def _upright(image, orientation):

@@ -130,6 +130,10 @@ class PeopleIndex(Sequence[PersonInstance]):
         """Return the file of the picture at a position in ``image_files``."""
         return self.image_dir / self.image_files[image]
 
+    def picture_names(self) -> list[str]:
+        """Return what messages call each of the M pictures: its file."""
+        return [str(self.image_path(n)) for n in range(len(self.image_files))]
+
     def read_picture(self, image: int) -> np.ndarray:
         """Read the picture at a position in ``image_files``, turned as it was labelled.
 

@@ -12,7 +12,11 @@ from numpy.typing import ArrayLike
 
 from distilpose_keras.codecs.coordinates import encode_coordinates
 from distilpose_keras.data.cache import PatchCache
-from distilpose_keras.data.images import ImageError, read_reduced_image
+from distilpose_keras.data.images import (
+    ImageError,
+    decode_reduced_image,
+    read_reduced_image,
+)
 from distilpose_keras.data.transforms import (
     Augmentation,
     affordable_reduction,
@@ -39,6 +43,7 @@ class SampleRequest(NamedTuple):
         keep: (n,) bool: the picture will be wanted again soon.
         sizes: (n, 2) (height, width) of the pictures by their annotations, or None.
         confidences: (n, K) in [0, 1], what a label is worth; None where all are 1.
+        contents: n picture files' bytes, or None where they are read from ``paths``.
     """
 
     indices: np.ndarray
@@ -49,6 +54,17 @@ class SampleRequest(NamedTuple):
     keep: np.ndarray
     sizes: np.ndarray | None = None
     confidences: np.ndarray | None = None
+    contents: list[bytes] | None = None
+
+    def take(self, rows: np.ndarray) -> "SampleRequest":
+        """Return the request of the people at some of the n positions."""
+
+        def chosen(values):
+            if isinstance(values, list):
+                return [values[n] for n in rows]
+            return None if values is None else values[rows]
+
+        return SampleRequest(*map(chosen, self))
 
 
 class SampleArrays(NamedTuple):
@@ -88,7 +104,12 @@ class ImageCache:
         self._images = OrderedDict()
 
     def read(
-        self, path: FilePath, reduction: int, keep: bool, size: ArrayLike | None = None
+        self,
+        path: FilePath,
+        reduction: int,
+        keep: bool,
+        size: ArrayLike | None = None,
+        content: bytes | None = None,
     ) -> tuple[np.ndarray, int]:
         """Return a picture and its reduction, from memory if it is there.
 
@@ -97,13 +118,16 @@ class ImageCache:
             reduction: 1, 2, 4 or 8, see `read_reduced_image`.
             keep: hold the picture for another person.
             size: (height, width) it must have.
+            content: of the file, where it is not to be read from ``path``.
         """
         key = (path, reduction)
         found = self._images.pop(key, None)
         if found is not None:
             self._size -= found[0].nbytes
-        else:
+        elif content is None:
             found = read_reduced_image(path, reduction, size)
+        else:
+            found = decode_reduced_image(content, path, reduction, size)
         if keep:
             self._images[key] = found
             self._size += found[0].nbytes
@@ -218,5 +242,8 @@ class SampleLoader:
             return warp(image, matrix, self.input_size)
         reduction = affordable_reduction(matrix)
         size = None if request.sizes is None else request.sizes[n]
-        image, reduction = self._cache.read(request.paths[n], reduction, keep, size)
+        content = None if request.contents is None else request.contents[n]
+        image, reduction = self._cache.read(
+            request.paths[n], reduction, keep, size, content
+        )
         return warp(image, reduced_matrix(matrix, reduction), self.input_size)

@@ -7,9 +7,12 @@ import keras
 
 from distilpose_keras.distillation.pairs import check_pair, without_unmatched
 from distilpose_keras.distillation.terms import REGRESSION_WEIGHT, TERMS
-from distilpose_keras.models.config import PoseConfig
 from distilpose_keras.pixels import IMAGE_MEAN, IMAGE_STD, renormalize_images
-from distilpose_keras.training.trainer import PoseTrainer, label_loss_of
+from distilpose_keras.training.trainer import (
+    PoseTrainer,
+    label_loss_of,
+    scores_need_teacher,
+)
 from distilpose_keras.types import Tensor
 
 LABELS = "regression"  # name of the weight of what the student learns from labels
@@ -102,8 +105,8 @@ class Distiller(PoseTrainer):
         self._weights = weights
         self._terms = terms
         self._frozen = None if teacher is None else _Frozen(teacher)
-        if not getattr(student, "pose_config", PoseConfig).scores_from_labels:
-            _note_scores(student, taught="score" in names)
+        if scores_need_teacher(student):
+            student.metadata["confidence"] = "score" in names
 
     @property
     def teacher(self) -> Any:
@@ -220,10 +223,3 @@ def _with_defaults(loss_weights):
     if negative:
         raise ValueError(f"loss weights must not be negative. Received: {negative}")
     return {name: float(loss_weights.get(name, w)) for name, w in defaults.items()}
-
-
-def _note_scores(student, *, taught):
-    """Write into a model's metadata whether its scores mean anything."""
-    metadata = getattr(student, "metadata", None)
-    if metadata is not None:
-        metadata["confidence"] = taught

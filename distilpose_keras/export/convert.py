@@ -13,11 +13,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 
+from distilpose_keras.models.folding import model_config
 from distilpose_keras.models.presets import config_to_dict
 
 if TYPE_CHECKING:
@@ -30,7 +32,11 @@ _last = {}
 
 def check_model(model: Any) -> None:
     """Raise a ValueError unless ``model`` is a `PoseModel`."""
-    if getattr(model, "pose_config", None) is None:
+    _check_config(model, getattr(model, "pose_config", None))
+
+
+def _check_config(model, config):
+    if config is None:
         raise ValueError(
             "only a PoseModel can be exported. "
             f"Received: {getattr(model, 'name', None) or type(model).__name__}"
@@ -41,14 +47,14 @@ def float_tflite(model: "PoseModel", *, for_integers: bool = False) -> bytes:
     """Convert a model to a float32 TFLite file, batch 1.
 
     Args:
-        model: a `PoseModel`, on any backend.
+        model: a `PoseModel` or a `FinderModel`, on any backend.
         for_integers: see `deploy`.
 
     Returns:
-        bytes of the file, from `image` to `keypoints` and `scores`; no metadata.
+        bytes of the file, from `image` to what `deploy` returns; no metadata.
 
     Raises:
-        ValueError: if it is not a `PoseModel`.
+        ValueError: if it is neither.
         RuntimeError: if the conversion fails.
     """
     return _convert(model, "tflite-for-integers" if for_integers else "tflite")
@@ -58,20 +64,20 @@ def float_onnx(model: "PoseModel") -> bytes:
     """Convert a model to a float32 ONNX model, any batch size.
 
     Args:
-        model: a `PoseModel`, on any backend.
+        model: a `PoseModel` or a `FinderModel`, on any backend.
 
     Returns:
         bytes of the ``ModelProto``; no metadata.
 
     Raises:
-        ValueError: if it is not a `PoseModel`.
+        ValueError: if it is neither.
         RuntimeError: if the conversion fails.
     """
     return _convert(model, "onnx")
 
 
 def _convert(model, kind):
-    check_model(model)
+    _check_config(model, model_config(model))
     if keras.backend.backend() == "tensorflow":
         return convert_once(kind, model, _CONVERTERS[kind])
     return convert_once(kind, model, lambda model: _convert_elsewhere(model, kind))
@@ -96,7 +102,11 @@ def convert_once(kind, model, convert):
 
 def _fingerprint(model):
     """Digest of a model's configuration and weights."""
-    digest = hashlib.sha256(json.dumps(config_to_dict(model.pose_config)).encode())
+    if hasattr(model, "pose_config"):
+        config = config_to_dict(model.pose_config)
+    else:
+        config = asdict(model.finder_config)
+    digest = hashlib.sha256(json.dumps(config).encode())
     for weight in model.get_weights():
         digest.update(weight.tobytes())
     return digest.hexdigest()
@@ -199,7 +209,6 @@ def _convert_elsewhere(model, kind):
 
 
 if __name__ == "__main__":
-    from distilpose_keras.models.model import load_model
-
     model_path, target, output = sys.argv[1:]
-    Path(output).write_bytes(_convert(load_model(model_path), target))
+    source_model = keras.saving.load_model(model_path, compile=False)
+    Path(output).write_bytes(_convert(source_model, target))

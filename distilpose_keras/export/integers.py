@@ -70,15 +70,16 @@ def _second_factors(model):
     """What products of activations read second, and what that is a transpose of.
 
     XNNPACK only computes products whose second factor has the zero point 0;
-    TFLite's own kernels take some forty times as long.
+    TFLite's own kernels take some forty times as long. Constants have no range.
     """
     graph = model.subgraphs[0]
     pairs = list(zip(graph.operators, kinds(model), strict=True))
     makers = {op.outputs[0]: (op, kind) for op, kind in pairs}
     found = [op.inputs[1] for op, kind in pairs if kind == "BATCH_MATMUL"]
+    found = [index for index in found if index in makers]
     for index in found:
         maker, kind = makers[index]
-        if kind in ("RESHAPE", "TRANSPOSE"):
+        if maker.inputs[0] in makers and kind in ("RESHAPE", "TRANSPOSE"):
             found.append(maker.inputs[0])
     return found
 

@@ -18,6 +18,7 @@ from distilpose_keras.person_scores import DEFAULT_PERSON_SCORE, PERSON_SCORES
 from distilpose_keras.types import FilePath, Json
 
 if TYPE_CHECKING:
+    from distilpose_keras.models.finder import FinderModel
     from distilpose_keras.models.model import PoseModel
 
 
@@ -33,12 +34,20 @@ REQUIRED = (
     "training_data",
     "ap",
 )
+POSES, FINDING = "poses", "finding people"  # what a model is for
+REQUIRED_OF_FINDERS = ("model", "runtime", "precision", "input_size", "threshold")
 LARGEST_SIDE = 4096  # of a crop
 RUNTIMES = {".tflite": "tflite", ".onnx": "onnx"}
 OUTPUTS = {
     "keypoints": "(batch, K, 2): x by the crop's width, y by its height, in [0, 1]",
     "scores": "(batch, K, 1): confidence, larger is surer",
 }
+
+FINDER_OUTPUTS = {
+    "boxes": "(batch, N, 4): left, top, right, bottom as fractions of the input",
+    "scores": "(batch, N): confidence in [0, 1]",
+}
+DEFAULT_THRESHOLD = 0.3  # of a person finder's scores, where nothing was measured
 
 
 def describe(model: "PoseModel", *, runtime: str, precision: str) -> Json:
@@ -72,6 +81,31 @@ def describe(model: "PoseModel", *, runtime: str, precision: str) -> Json:
     }
 
 
+def describe_finder(model: "FinderModel", *, runtime: str, precision: str) -> Json:
+    """Describe the exported file of a person finder; see `describe`.
+
+    Args:
+        model: a `FinderModel`; its ``metadata`` may hold ``version``, ``threshold``,
+            and ``training_data``.
+        runtime: ``"tflite"`` or ``"onnx"``.
+        precision: the precision the file is written in.
+    """
+    return {
+        "format": FORMAT,
+        "task": FINDING,
+        "model": model.finder_config.name,
+        "version": str(model.metadata.get("version", "1")),
+        "runtime": runtime,
+        "precision": precision,
+        "input_size": list(model.finder_config.input_size),
+        "channels": "RGB",
+        "value_range": [0, 255],
+        "outputs": FINDER_OUTPUTS,
+        "training_data": model.metadata.get("training_data"),
+        "threshold": model.metadata.get("threshold", DEFAULT_THRESHOLD),
+    }
+
+
 def geometry_of(document):
     """Return the `CropGeometry` that a file's model is shown; plain if it says none.
 
@@ -100,14 +134,15 @@ def write_sidecar(path: FilePath, document: Json) -> None:
     write_json(sidecar_path(path), document)
 
 
-def read_metadata(path: FilePath) -> Json:
+def read_metadata(path: FilePath, task: str = POSES) -> Json:
     """Read the metadata embedded in an exported ``.tflite`` or ``.onnx`` file.
 
     Args:
         path: the file; the JSON beside it is not consulted.
+        task: what its model has to be for, `POSES` or `FINDING`.
 
     Returns:
-        The dict that `describe` made.
+        The dict that `describe` or `describe_finder` made.
 
     Raises:
         ValueError: if the file is missing, truncated, or not one of ours; one line
@@ -124,22 +159,27 @@ def read_metadata(path: FilePath) -> Json:
         raise ValueError(
             f"{path}: not an export of distilpose-keras (it has no {ENTRY!r} metadata)"
         )
-    return _check(path, text)
+    return _check(path, text, task)
 
 
-def _check(path, text):
+def _check(path, text, task):
     """Parse and validate the metadata document of ``path``."""
     try:
         document = json.loads(text)
         if document["format"] != FORMAT:
             raise ValueError(f"format {document['format']!r}")
-        missing = [key for key in REQUIRED if key not in document]
+        held = document.get("task", POSES)
+        if held != task:
+            raise ValueError(f"it must hold a model for {task}. Received: {held!r}")
+        required = REQUIRED if task == POSES else REQUIRED_OF_FINDERS
+        missing = [key for key in required if key not in document]
         if missing:
             raise ValueError(f"missing {missing}")
-        KeypointSchema.from_dict(document["schema"])
         _check_size(document["input_size"])
-        geometry_of(document)
-        _check_rules(document)
+        if task == POSES:
+            KeypointSchema.from_dict(document["schema"])
+            geometry_of(document)
+            _check_rules(document)
     # Whatever values of other types than ours make the schema raise.
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         reason = " ".join(str(error).split())[:200]

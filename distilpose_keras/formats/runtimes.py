@@ -7,7 +7,6 @@ files have decoded already: ``keypoints`` (N, K, 2) and ``scores`` (N, K, 1).
 """
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,12 +14,11 @@ import numpy as np
 from distilpose_keras.codecs.coordinates import CoordinateCodec
 from distilpose_keras.formats.seal import check_runs
 from distilpose_keras.keypoints import KeypointSchema
+from distilpose_keras.preset_files import model_file
 from distilpose_keras.types import FilePath
 
 if TYPE_CHECKING:
     from distilpose_keras.models.model import PoseModel
-
-SUFFIXES = (".keras", ".tflite", ".onnx")
 
 
 def open_runtime(
@@ -29,8 +27,8 @@ def open_runtime(
     """Open a model for inference.
 
     Args:
-        model: a `PoseModel`, or the path of a ``.keras``, ``.tflite`` or ``.onnx``
-            file written by this project.
+        model: a `PoseModel`, the path of a ``.keras``, ``.tflite`` or ``.onnx`` file
+            written by this project, or the name of a preset.
         num_threads: threads of the TFLite or ONNX runtime; all cores by default.
             Keras manages its own.
 
@@ -39,11 +37,7 @@ def open_runtime(
     """
     if not isinstance(model, str | os.PathLike):
         return KerasRuntime(model)
-    path = Path(model)
-    if path.suffix not in SUFFIXES:
-        raise ValueError(
-            f"a model file must end in {', '.join(SUFFIXES)}. Received: {path}"
-        )
+    path = model_file(model)
     if not path.is_file():
         raise ValueError(f"model file not found: {path}")
     if path.suffix == ".keras":
@@ -100,7 +94,22 @@ class KerasRuntime:
         }
 
 
-class TFLiteRuntime:
+class _PoseFile:
+    """A file of a pose model: what it says about itself."""
+
+    def describe(self, path: FilePath) -> None:
+        """Fill the attributes from the metadata of the file."""
+        from distilpose_keras.formats.metadata import geometry_of, read_metadata
+
+        self.metadata = read_metadata(path)
+        self.input_size = tuple(self.metadata["input_size"])
+        self.geometry = geometry_of(self.metadata)
+        self.schema = KeypointSchema.from_dict(self.metadata["schema"])
+        # Files from before there were models that need it do not have it.
+        self.codec = CoordinateCodec(self.metadata.get("mirror_shift", 0.0))
+
+
+class TFLiteRuntime(_PoseFile):
     """A ``.tflite`` file in LiteRT, one crop at a time."""
 
     name = "tflite"
@@ -109,14 +118,14 @@ class TFLiteRuntime:
         """Load ``path``; see `open_runtime`."""
         from ai_edge_litert.interpreter import Interpreter
 
-        _read_description(self, path)
+        self.describe(path)
         try:
             self._interpreter = Interpreter(
                 str(path), num_threads=num_threads or os.cpu_count()
             )
             self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
-            raise _unreadable(path, error) from None
+            raise unreadable(path, error) from None
         self._input = self._interpreter.get_input_details()[0]
         signature = self._interpreter.get_signature_runner()
         self._outputs = signature.get_output_details()
@@ -140,7 +149,7 @@ class TFLiteRuntime:
         }
 
 
-class ONNXRuntime:
+class ONNXRuntime(_PoseFile):
     """An ``.onnx`` file in ONNX Runtime, any batch size."""
 
     name = "onnx"
@@ -149,7 +158,7 @@ class ONNXRuntime:
         """Load ``path``; see `open_runtime`."""
         import onnxruntime
 
-        _read_description(self, path)
+        self.describe(path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = num_threads or os.cpu_count()
         options.log_severity_level = 4  # errors are raised, not printed
@@ -159,7 +168,7 @@ class ONNXRuntime:
             )
         # The runtime's errors share no narrower base class.
         except Exception as error:
-            raise _unreadable(path, error) from None
+            raise unreadable(path, error) from None
         self._input = self._session.get_inputs()[0].name
         self._outputs = [output.name for output in self._session.get_outputs()]
 
@@ -171,19 +180,8 @@ class ONNXRuntime:
         return dict(zip(self._outputs, values, strict=True))
 
 
-def _read_description(runtime, path):
-    """Fill a runtime's attributes from the metadata of its file."""
-    from distilpose_keras.formats.metadata import geometry_of, read_metadata
-
-    runtime.metadata = read_metadata(path)
-    runtime.input_size = tuple(runtime.metadata["input_size"])
-    runtime.geometry = geometry_of(runtime.metadata)
-    runtime.schema = KeypointSchema.from_dict(runtime.metadata["schema"])
-    # Files from before there were models that need it do not have it.
-    runtime.codec = CoordinateCodec(runtime.metadata.get("mirror_shift", 0.0))
-
-
-def _unreadable(path, error):
+def unreadable(path, error):
+    """The error for a file that its runtime does not open."""
     reason = str(error).strip().splitlines()[:1]
     return ValueError(f"{path}: truncated or damaged ({''.join(reason)})")
 

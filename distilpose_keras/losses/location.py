@@ -30,15 +30,17 @@ class LocationLoss:
 
     terms = ("location", "regression", "score")
 
-    def __init__(self, sigma, input_size, joint_sigmas):
+    def __init__(self, sigma, input_size, joint_sigmas, offset=0.0):
         """Say how near is near.
 
         Args:
             sigma: of the target Gaussians, in pixels of the map.
             input_size: (height, width) of the crop.
             joint_sigmas: (K,) of the keypoints, as COCO defines them.
+            offset: where pixel 0 of the map lies, in pixels of the map.
         """
         self.sigma = float(sigma)
+        self.offset = float(offset)
         self.input_size = tuple(input_size)
         self.joint_sigmas = tuple(map(float, joint_sigmas))
         self._spreads = joint_spreads(self.joint_sigmas, self.input_size)
@@ -50,7 +52,11 @@ class LocationLoss:
         near = nearness(outputs["keypoints"], points, self._spreads)
         return {
             "location": location_loss(
-                outputs["location_logits"], points, sigma=self.sigma, **of_batch
+                outputs["location_logits"],
+                points,
+                sigma=self.sigma,
+                offset=self.offset,
+                **of_batch,
             ),
             "regression": REGRESSION_WEIGHT
             * distance_loss(outputs["keypoints"], points, **of_batch),
@@ -63,10 +69,11 @@ class LocationLoss:
             "sigma": self.sigma,
             "input_size": list(self.input_size),
             "joint_sigmas": list(self.joint_sigmas),
+            "offset": self.offset,
         }
 
 
-def location_loss(logits, keypoints, *, weights, sigma, sample_weight=None):
+def location_loss(logits, keypoints, *, weights, sigma, offset=0.0, sample_weight=None):
     """Cross-entropy of softmax maps to Gaussians around the labels.
 
     Args:
@@ -74,12 +81,14 @@ def location_loss(logits, keypoints, *, weights, sigma, sample_weight=None):
         keypoints: (B, K, 2) in [0, 1] of the crop.
         weights: (B, K, 1).
         sigma: of the Gaussians, in pixels of the map.
+        offset: where pixel 0 of the map lies, in pixels of the map.
         sample_weight: optional (B,).
     """
     height, width = logits.shape[2:]
     logits, keypoints, weights = _float32(logits, keypoints, weights)
-    rows = _normalised_gaussian(height, keypoints[..., 1] * height, sigma)
-    columns = _normalised_gaussian(width, keypoints[..., 0] * width, sigma)
+    x, y = keypoints[..., 0] * width - offset, keypoints[..., 1] * height - offset
+    rows = _normalised_gaussian(height, y, sigma)
+    columns = _normalised_gaussian(width, x, sigma)
     # The target is a product of both, so no (B, K, H, W) map of it is needed.
     over_rows = ops.einsum("bkhw,bkh->bkw", logits, rows)
     agreement = ops.sum(over_rows * columns, axis=-1, keepdims=True)  # (B, K, 1)

@@ -8,6 +8,7 @@ entries, the last for "no joint". Unlabelled joints are matched and classified a
 point (0, 0), as in the published code; only their distance does not count.
 """
 
+import keras
 from keras import ops
 
 from distilpose_keras.assignment import linear_assignment
@@ -103,3 +104,24 @@ def keypoint_loss(keypoints, matches, targets, weights, *, sample_weight=None):
     distances = weights * ops.abs(matched - targets)  # (B, L, K, 2)
     coordinates = distances.shape[-1] * keypoints.shape[1]
     return mean_of_sums(distances, sample_weight) / coordinates
+
+
+@keras.saving.register_keras_serializable("distilpose_keras")
+class PRTRLoss:
+    """`prtr_terms` as a `LabelLoss` of a model that predicts `logits` and `points`."""
+
+    terms = ("class", "keypoint")
+
+    def __call__(self, outputs, targets, sample_weight=None):
+        """Return the terms `class` and `keypoint`."""
+        return prtr_terms(
+            outputs["logits"],
+            outputs["points"],
+            targets["keypoints"],
+            targets["weights"],
+            sample_weight=sample_weight,
+        )
+
+    def get_config(self):
+        """Return the constructor's arguments: none."""
+        return {}

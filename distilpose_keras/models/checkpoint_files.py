@@ -18,7 +18,15 @@ from distilpose_keras.types import FilePath
 
 ARRAY_SUFFIXES = {".npz", ".safetensors"}
 # Entries and prefixes that hold the weights of a model; earlier ones are preferred.
-WRAPPERS = ("state_dict", "model_state_dict", "model", "student", "net", "network")
+WRAPPERS = (
+    "state_dict",
+    "best_state_dict",
+    "model_state_dict",
+    "model",
+    "student",
+    "net",
+    "network",
+)
 TRANSPARENT = ("module", "_orig_mod")  # of data-parallel and compiled models
 # Other sets than the weights as trained.
 AVERAGES = (

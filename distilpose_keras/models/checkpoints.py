@@ -130,6 +130,8 @@ def load_checkpoint(
     _check(wanted, state, unread, origin, model.name)
     for key, (layer, variable) in wanted.items():
         variable.assign(_from_torch(layer, variable, state[key]))
+    if not backbone_only:
+        model.metadata["confidence"] = True  # published scores were taught
     return ConversionReport(
         filled=tuple(wanted),
         kept=tuple(kept),

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from distilpose_keras.models.deployed_tokens import NORMS_FOR_INTEGERS
-from distilpose_keras.models.folding import Folding
+from distilpose_keras.models.folding import Folding, model_config
 
 
 def deploy(
@@ -22,8 +22,8 @@ def deploy(
     """Return the inference graph of a model: same keypoints, fewer operations.
 
     Args:
-        model: a `PoseModel`. Heatmaps and other codes are decoded in the graph, as its
-            codec does.
+        model: a `PoseModel`, whose heatmaps and other codes are decoded in the graph,
+            as its codec does, or a `FinderModel`.
         batch_size: None for any, or the one batch size that the graph accepts.
         for_integers: normalise tokens three times, so that integers can. The epsilon
             of the norms then counts for less: tokens of a variance near it are larger.
@@ -31,12 +31,13 @@ def deploy(
     Returns:
         A functional `keras.Model` from `image` (B, H, W, 3), float32 RGB 0..255, to a
         dict of `keypoints` (B, K, 2) and `scores` (B, K, 1), equal to the model's,
-        decoded, up to float32 rounding.
+        decoded, up to float32 rounding. Of a `FinderModel` these are `boxes` (B, N, 4)
+        and `scores` (B, N), see `codecs.middles.graph_decode`.
 
     Raises:
         ValueError: if the model is not a `PoseModel`, or fake-quantized.
     """
-    config = getattr(model, "pose_config", None)
+    config = model_config(model)
     if config is None:
         raise ValueError(
             "only a PoseModel can be deployed. "

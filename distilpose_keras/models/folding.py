@@ -12,6 +12,7 @@ Passes over any functional graph, none of which changes an output:
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
@@ -41,14 +42,15 @@ class Folding:
     """
 
     def __init__(self, model: keras.Model, images: Tensor, *, norms: int = 1) -> None:
-        """Take a `PoseModel`; all weights are those of now."""
+        """Take a `PoseModel` or a `FinderModel`; all weights are those of now."""
+        config = model_config(model)
         self.images = images
-        self.codec = model.pose_config.codec
+        self.codec = config.codec
         self.norms = norms
         self._model = model
-        self.order = slice(None, None, -1 if model.pose_config.bgr else None)
-        self._mean = np.array(model.pose_config.image_mean)[self.order] * 255
-        self._deviation = np.array(model.pose_config.image_std)[self.order] * 255
+        self.order = slice(None, None, -1 if config.bgr else None)
+        self._mean = np.array(config.image_mean)[self.order] * 255
+        self._deviation = np.array(config.image_std)[self.order] * 255
         self._weights = {
             f"{layer.name}/{variable.name}": keras.ops.convert_to_numpy(variable)
             for layer in model.layers
@@ -83,6 +85,12 @@ class Folding:
     def _build(self, tensors):
         part = keras.Model(self._model.inputs, tensors)
         return _Passes(self, part, self._mean, self._deviation).run()
+
+
+def model_config(model: Any) -> Any:
+    """Return the configuration of a `PoseModel` or a `FinderModel`, or None."""
+    config = getattr(model, "pose_config", None)
+    return config or getattr(model, "finder_config", None)
 
 
 def with_weights(layer: keras.layers.Layer, x: Tensor, *weights: np.ndarray) -> Tensor:

@@ -66,6 +66,22 @@ def conv_bn(
     return ops.relu(x) if relu else x
 
 
+def depthwise_bn(
+    x: Tensor, kernel_size: int, *, name: str, norm_name: str, strides: int = 1
+) -> Tensor:
+    """Convolution of each channel on its own without bias, and batch-norm."""
+    x, padding = pad_for(x, kernel_size, strides)
+    x = layers.DepthwiseConv2D(
+        kernel_size,
+        strides=strides,
+        padding=padding,
+        use_bias=False,
+        depthwise_initializer=conv_initializer(),
+        name=name,
+    )(x)
+    return batch_norm(x, norm_name)
+
+
 def batch_norm(x: Tensor, name: str) -> Tensor:
     """Batch-norm with PyTorch's constants."""
     return layers.BatchNormalization(
@@ -98,11 +114,19 @@ def gelu(x: Tensor) -> Tensor:
     return 0.5 * x * (1.0 + ops.erf(x * float(np.sqrt(0.5))))
 
 
-def sine_position_code(rows: int, columns: int, dim: int) -> np.ndarray:
+def sine_position_code(
+    rows: int, columns: int, dim: int, *, offset: float = 0.0
+) -> np.ndarray:
     """Fixed 2D sine code of a grid of tokens (TokenPose, after DETR).
 
     The first half of the channels encodes y, the second x; each as interleaved sine
     and cosine at wavelengths up to 1e4 of the position, normalised to (0, 2 pi].
+
+    Args:
+        rows: of the grid.
+        columns: of the grid.
+        dim: channels.
+        offset: added to the positions, which count from 1.
 
     Returns:
         (rows * columns, dim) float32 array, in row-major order of the grid.
@@ -111,7 +135,8 @@ def sine_position_code(rows: int, columns: int, dim: int) -> np.ndarray:
     wavelengths = 1e4 ** (2 * (np.arange(half) // 2) / half)
 
     def encode(count):
-        positions = np.arange(1, count + 1) / (count + 1e-6) * 2 * np.pi
+        positions = np.arange(1, count + 1) + offset
+        positions = positions / (count + 1e-6) * 2 * np.pi
         angles = positions[:, None] / wavelengths  # (count, half)
         return np.where(np.arange(half) % 2 == 0, np.sin(angles), np.cos(angles))
 

@@ -13,8 +13,8 @@ from distilpose_keras.models.presets import (
     MODELS,
     config_from_dict,
     config_to_dict,
-    weights_file,
 )
+from distilpose_keras.preset_files import model_file
 from distilpose_keras.safety import check_keras
 from distilpose_keras.types import FilePath
 
@@ -63,9 +63,7 @@ class PoseModel(keras.Model):
         Raises:
             ValueError: one line, if there are no such weights or file.
         """
-        if Path(preset).suffix == ".keras":
-            return load_model(preset)
-        return load_model(weights_file(str(preset)))
+        return load_model(model_file(preset))
 
     def get_config(self) -> dict[str, Any]:
         """Return the configuration and the metadata, as JSON values."""

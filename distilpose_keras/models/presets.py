@@ -1,6 +1,5 @@
-"""The named models: one table, joined from those of the families, and their weights."""
+"""The named models: one table, joined from those of the families."""
 
-from pathlib import Path
 from typing import Any
 
 from distilpose_keras.models.config import PoseConfig
@@ -10,7 +9,10 @@ from distilpose_keras.models.families import (
     hourglass,
     hrnet,
     integral,
+    lite_hrnet,
     okdhp,
+    poseur,
+    prtr,
     rle,
     rtmpose,
     simcc,
@@ -29,6 +31,7 @@ FAMILIES = {
     "tokenpose": (tokenpose.TokenPose, tokenpose.MODELS),
     "simple_baseline": (simple_baseline.SimpleBaseline, simple_baseline.MODELS),
     "hrnet": (hrnet.HRNet, hrnet.MODELS),
+    "lite_hrnet": (lite_hrnet.LiteHRNet, lite_hrnet.MODELS),
     "tokenpose_release": (
         tokenpose_release.TokenPoseRelease,
         tokenpose_release.MODELS,
@@ -42,10 +45,10 @@ FAMILIES = {
     "okdhp": (okdhp.OKDHP, okdhp.MODELS),
     "rle": (rle.RLE, rle.MODELS),
     "rle_mmpose": (rle.MMPoseRLE, rle.MMPOSE_MODELS),
+    "poseur": (poseur.Poseur, poseur.MODELS),
+    "prtr": (prtr.PRTR, prtr.MODELS),
     "integral": (integral.IntegralPose, integral.MODELS),
 }
-# Trained weights that come with the package.
-WEIGHTS = Path(__file__).parents[1] / "presets"
 MODELS: dict[str, PoseConfig] = {
     config.name: config for _, models in FAMILIES.values() for config in models
 }
@@ -78,23 +81,3 @@ def config_from_dict(data: dict[str, Any]) -> PoseConfig:
             f"unknown family of models {name!r}; known: {', '.join(FAMILIES)}"
         )
     return FAMILIES[name][0].from_dict(data)
-
-
-def with_weights() -> list[str]:
-    """Return the names of the models whose trained weights are in the package."""
-    return sorted(path.stem for path in WEIGHTS.glob("*.keras"))
-
-
-def weights_file(name: str) -> Path:
-    """Return the file of a model's trained weights.
-
-    Raises:
-        ValueError: if they are not in the package.
-    """
-    if name not in with_weights():
-        known = ", ".join(with_weights()) or "none"
-        raise ValueError(
-            f"no trained weights of {name!r} are in this package; there are: {known}. "
-            "A .keras file is given by its path"
-        )
-    return WEIGHTS / f"{name}.keras"

@@ -1,10 +1,9 @@
 """The phone-sized preset: what `distilpose_nano` is, and how it is trained on CPUs.
 
-The trunk of `backbones.lite` starts from ImageNet's weights. First only what is new
-learns, on features that stand still; then all but the stages that are about edges, at
-strides 2 and 4, which stay as they are. A short training that is worth having comes
-before the long one. Each is a training of its own, which resumes where it was killed; a
-finished stage is a file.
+The backbone and the location maps start from MoveNet Lightning's weights. First only
+what follows the trunk learns, then all but the stages that are about edges, at strides
+2 and 4, at last on milder crops. Each stage is a training of its own, which resumes
+where it was killed; a finished stage is a file.
 """
 
 from dataclasses import asdict, dataclass
@@ -17,8 +16,10 @@ from distilpose_keras.data.dataset import PoseDataset
 from distilpose_keras.data.transforms import Augmentation
 from distilpose_keras.evaluation import PoseEvaluation
 from distilpose_keras.files import atomic_path
-from distilpose_keras.models.backbones.lite import freeze_trunk, read_imagenet_weights
-from distilpose_keras.models.checkpoint_files import read_state_dict
+from distilpose_keras.models.backbones.lite import freeze_trunk
+from distilpose_keras.models.backbones.movenet import STAGES as LAYOUT
+from distilpose_keras.models.backbones.movenet import read_movenet_weights
+from distilpose_keras.models.graph_files import read_graph_constants
 from distilpose_keras.models.model import build_model, load_model
 from distilpose_keras.models.presets import MODELS, config_to_dict
 from distilpose_keras.recipe.stages import load_splits
@@ -39,8 +40,16 @@ AUGMENTATION = Augmentation(
     rotation_spread=30.0,
     upside_down_probability=0.1,
 )
+# For the end: people as they come, in boxes as finders draw them.
+MILD = Augmentation(
+    half_body_probability=0.0,
+    scale_spread=0.1,
+    rotation_spread=15.0,
+    jitter=0.1,
+    upside_down_probability=0.05,
+)
 WARMUP_STEPS = 100
-CHECKPOINT_STEPS = 50  # a minute or two on a busy core
+CHECKPOINT_STEPS = 200  # a minute or two on a busy core
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,7 @@ class Stage:
         epochs: passes over the people.
         learning_rate: peak rate of Adam; a cosine brings it to zero.
         ema_momentum: of the averaged weights.
+        augmentation: of its crops.
     """
 
     name: str
@@ -60,12 +70,13 @@ class Stage:
     epochs: int
     learning_rate: float
     ema_momentum: float
+    augmentation: Augmentation = AUGMENTATION
 
 
 STAGES = (
-    Stage("head", frozen=5, epochs=1, learning_rate=2e-3, ema_momentum=0.99),
-    Stage("short", frozen=2, epochs=6, learning_rate=1e-3, ema_momentum=0.998),
-    Stage("long", frozen=2, epochs=90, learning_rate=1e-3, ema_momentum=0.9995),
+    Stage("head", frozen=7, epochs=1, learning_rate=3e-4, ema_momentum=0.99),
+    Stage("body", frozen=2, epochs=9, learning_rate=1e-4, ema_momentum=0.999),
+    Stage("end", 2, 8, 1e-4, ema_momentum=0.999, augmentation=MILD),
 )
 
 
@@ -76,7 +87,7 @@ class NanoOptions:
     Attributes:
         data: COCO layout.
         out: output folder.
-        imagenet: published weights of EfficientNet-Lite0.
+        movenet: published graph of MoveNet Lightning, TensorFlow.js (``model.json``).
         cache: folder for decoded pictures, shared by runs; None: in ``out``.
         batch_size: people a step.
         limit: people per split; None for all.
@@ -87,7 +98,7 @@ class NanoOptions:
 
     data: Path
     out: Path
-    imagenet: Path
+    movenet: Path
     cache: Path | None = None
     batch_size: int = 32
     limit: int | None = None
@@ -121,14 +132,14 @@ def train_nano(options, stages=STAGES, config=NANO):
     """
     config = config.with_overrides(name=NAME)
     splits = load_splits(options.data, options.limit)
-    state = read_state_dict(options.imagenet)
+    constants = read_graph_constants(options.movenet)
     record = {"options": options.determining(), "model": config_to_dict(config)}
     record["stages"] = [asdict(stage) for stage in stages]
     how = {"resume": options.resume, "overwrite": options.overwrite}
     open_run(options.out, record, **how)
     keras.utils.set_random_seed(options.seed)
     model = build_model(config, schema=splits[0].schema)
-    read_imagenet_weights(model, state)
+    read_movenet_weights(model, constants)
     for stage in stages:
         finished = options.out / f"{stage.name}.keras"
         if finished.is_file():
@@ -143,14 +154,14 @@ def train_nano(options, stages=STAGES, config=NANO):
 def train_stage(model, stage, splits, options):
     """Train one stage; the model holds the averaged weights in the end."""
     people, val_people = splits
-    freeze_trunk(model, stage.frozen)
+    freeze_trunk(model, stage.frozen, LAYOUT)
     trainer = PoseTrainer(model)
     with PoseDataset(
         people,
         batch_size=min(options.batch_size, len(people)),
         input_size=model.pose_config.input_size,
         geometry=model.pose_config.geometry,
-        augmentation=AUGMENTATION,
+        augmentation=stage.augmentation,
         seed=options.seed,
         image_dtype="uint8",
         appearance=CutoutsAndLight(),

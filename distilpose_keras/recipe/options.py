@@ -11,7 +11,8 @@ class RunOptions:
 
     Attributes:
         out: output folder.
-        data: COCO layout to train on; None renders a synthetic set into ``out``.
+        data: COCO layout, or shards, to train on; a folder or, of shards, a URL. None
+            renders a synthetic set into ``out``.
         teacher: ``.keras`` file of a trained teacher; None trains one.
         init_backbone_from: ``.keras`` or checkpoint file whose backbone the student
             starts from, as the published DistilPose-L does, or the teacher where it is
@@ -28,10 +29,11 @@ class RunOptions:
         resume: continue the run in ``out``.
         overwrite: replace the run in ``out``.
         skip_bad_images: go on past images that cannot be read.
+        photos: folder of pictures that the report shows, too.
     """
 
     out: Path
-    data: Path | None = None
+    data: Path | str | None = None
     teacher: Path | None = None
     init_backbone_from: Path | None = None
     limit: int | None = None
@@ -44,13 +46,16 @@ class RunOptions:
     resume: bool = False
     overwrite: bool = False
     skip_bad_images: bool = False
+    photos: Path | None = None
 
     def determining(self):
         """What the result depends on, as JSON values; a resumed run must have the same.
 
-        The number of workers is not among them: batches are the same with any.
+        The workers and the strategy are not among them: batches are the same with any
+        number of processes, and the weights to a rounding. Nor are the photographs,
+        which nothing is trained on.
         """
-        free = ("out", "workers", "resume", "overwrite")
+        free = ("out", "workers", "strategy", "resume", "overwrite", "photos")
         return {
             name: value if value is None or isinstance(value, int) else str(value)
             for name, value in asdict(self).items()

@@ -8,6 +8,8 @@ from pathlib import Path
 import keras
 
 from distilpose_keras.checking.dataset import check_dataset
+from distilpose_keras.data.shards.people import ShardedPeople
+from distilpose_keras.data.share import Share
 from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.evaluation import evaluate
 from distilpose_keras.export.verify import verify
@@ -16,6 +18,12 @@ from distilpose_keras.models.checkpoints import init_backbone_from
 from distilpose_keras.models.model import build_model, load_model
 from distilpose_keras.predictor import PosePredictor
 from distilpose_keras.profiling.model import profile
+from distilpose_keras.recipe.sharded import (
+    holds_shards,
+    load_unpacked_val,
+    open_shards,
+    unpack_val,
+)
 from distilpose_keras.recipe.stages import (
     export_files,
     load_splits,
@@ -23,20 +31,14 @@ from distilpose_keras.recipe.stages import (
     train_model,
     without_images,
 )
-from distilpose_keras.report.page import COLUMNS, Gallery, write_report
-from distilpose_keras.report.panels import (
-    choose_people,
-    confidence_panels,
-    heatmap_panels,
-    prediction_panels,
-)
+from distilpose_keras.report.galleries import SHOWN, galleries_of, photographs_of
+from distilpose_keras.report.page import COLUMNS, write_report
+from distilpose_keras.report.photographs import choose_photographs
 from distilpose_keras.training.precision import precision
 from distilpose_keras.training.processes import Processes
 from distilpose_keras.training.run_record import check_run, open_run
 from distilpose_keras.training.strategies import strategy_scope
 from distilpose_keras.training.trainer import PoseTrainer
-
-SHOWN = 6  # people or images in each gallery of the report
 
 
 def run_recipe(settings, options):
@@ -56,17 +58,20 @@ def run_recipe(settings, options):
         empty list in all processes but the first.
 
     Raises:
-        ValueError: if the output folder is in use, or the data or the teacher cannot be
-            used; one line that says which.
+        ValueError: if the output folder is in use, or the data, the teacher or the
+            photographs cannot be used; one line that says which.
     """
     processes = Processes(options.strategy)
+    photos = []
+    if options.photos is not None:
+        photos = processes.first(choose_photographs, options.photos, SHOWN)
     splits = _open(settings, options, processes)
     histories, bad_images = _train_models(settings, options, splits, processes)
-    rows = processes.first(_finish, settings, options, splits, histories, bad_images)
-    return rows or []
+    trained = (splits, histories, bad_images)
+    return processes.first(_finish, settings, options, *trained, photos) or []
 
 
-def _finish(settings, options, splits, histories, bad_images):
+def _finish(settings, options, splits, histories, bad_images, photos):
     """Export, score and report the trained models; return the rows."""
     if bad_images:
         print(f"skipped images that cannot be read: {', '.join(sorted(bad_images))}")
@@ -77,7 +82,8 @@ def _finish(settings, options, splits, histories, bad_images):
         files = export_files(models["student"], calibration_people, options.out)
     rows = _score(models, files, splits[1], options.out)
     write_json(options.out / "metrics.json", {"rows": rows, "histories": histories})
-    _report(settings, options, models, histories, rows, splits[1])
+    galleries = [*galleries_of(models, splits[1]), *photographs_of(models, photos)]
+    _report(settings, options, histories, rows, splits[1], galleries)
     return rows
 
 
@@ -95,22 +101,41 @@ def _file(options, name):
 def _open(settings, options, processes):
     """Open the run and return the train and the val people."""
     # Before the output folder is touched: what is given must be there and fit.
-    if options.data is not None:
+    sharded = holds_shards(options.data)
+    if sharded:
+        splits = processes.together(open_shards, options)
+        processes.first(_say_what_is_packed, splits)
+        _check_share(processes, splits)
+    elif options.data is not None:
         how = {"category": options.category, "flip_pairs": options.flip_pairs}
         load = partial(load_splits, **how)
         splits = processes.together(load, options.data, options.limit)
         processes.first(_say_what_is_there, options.data, how)
+        _check_share(processes, splits)
     if options.teacher is not None:
         processes.together(_check_teacher, options.teacher)
     config = {"settings": asdict(settings), **options.determining()}
     how = {"resume": options.resume, "overwrite": options.overwrite}
     processes.first(partial(open_run, options.out, config, **how))
     processes.together(check_run, options.out, config)
+    if sharded:
+        people, val_people = splits
+        processes.first(unpack_val, val_people, options)
+        splits = people, processes.together(load_unpacked_val, people, options)
     if options.data is None:
         processes.first(render_data, settings, options)
         data = options.out / "data"
         splits = processes.together(load_splits, data, options.limit)
+        _check_share(processes, splits)
     return splits
+
+
+def _check_share(processes, splits):
+    """Raise in all processes if there is nobody to train on for one of them."""
+    people = splits[0]
+    Share(processes=processes.count).check_people(len(people))
+    if isinstance(people, ShardedPeople):
+        people.check_processes(processes.count)
 
 
 def _train_models(settings, options, splits, processes):
@@ -158,6 +183,12 @@ def _train_models(settings, options, splits, processes):
 def _say_what_is_there(data, how):
     """Print the one line of `distilpose check` on the annotations."""
     print(check_dataset(data, pictures=False, **how).line(), flush=True)
+
+
+def _say_what_is_packed(splits):
+    """Print in one line who is in the shards."""
+    named = zip(("train", "val"), splits, strict=True)
+    print("; ".join(f"{split}: {each.summary()}" for split, each in named), flush=True)
 
 
 def _copy(source, target):
@@ -208,7 +239,7 @@ def _score(models, files, people, out):
     return rows
 
 
-def _report(settings, options, models, histories, rows, people):
+def _report(settings, options, histories, rows, people, galleries):
     title = settings.teacher
     if settings.student is not None:
         title = f"{settings.student} distilled from {title}"
@@ -218,37 +249,5 @@ def _report(settings, options, models, histories, rows, people):
         text=f"{len(people)} people of {people.annotation_file.name}.",
         histories=histories,
         rows=[{k: v for k, v in row.items() if k in COLUMNS} for row in rows],
-        galleries=_galleries(models, people),
+        galleries=galleries,
     )
-
-
-def _galleries(models, people):
-    """Pictures of what the models predict for the same few people."""
-    shown = choose_people(people, SHOWN)
-    galleries = [
-        Gallery(
-            "Predictions",
-            "Ground truth beside what each model predicts in the annotated boxes.",
-            prediction_panels(
-                people,
-                {name: PosePredictor(model) for name, model in models.items()},
-                shown,
-            ),
-        )
-    ]
-    if "student" in models:
-        student, teacher = models["student"], models["teacher"]
-        galleries += [
-            Gallery(
-                "Heatmaps and simulated heatmaps",
-                "What the teacher sees, and the Gaussians that the student's keypoints "
-                "and sigmas stand for (Figure 5 of the paper).",
-                heatmap_panels(people, student, teacher, shown),
-            ),
-            Gallery(
-                "Confidence",
-                "Keypoints colored by their predicted score (Figure 6 of the paper).",
-                confidence_panels(people, PosePredictor(student), shown),
-            ),
-        ]
-    return galleries

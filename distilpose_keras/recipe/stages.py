@@ -5,6 +5,7 @@ import sys
 from distilpose_keras.data.appearance import AppearanceAugmentation
 from distilpose_keras.data.coco import coco_paths, load_people
 from distilpose_keras.data.dataset import PoseDataset
+from distilpose_keras.data.shards.people import ShardedPeople
 from distilpose_keras.data.transforms import Augmentation
 from distilpose_keras.evaluation import PoseEvaluation
 from distilpose_keras.export.calibration import calibration_crops
@@ -12,6 +13,7 @@ from distilpose_keras.export.onnx.write import export_onnx
 from distilpose_keras.export.reproduce import ExportError
 from distilpose_keras.export.tflite.write import export_tflite
 from distilpose_keras.files import atomic_path
+from distilpose_keras.recipe.sharded import sharded_crops
 from distilpose_keras.synthetic import render_dataset
 from distilpose_keras.training.local_copy import OnLocalCopy
 from distilpose_keras.training.loop import train
@@ -63,7 +65,7 @@ def train_model(trainer, file, splits, training, settings, options, processes):
     Args:
         trainer: `PoseTrainer` or `Distiller`, not compiled.
         file: ``.keras`` file in the output folder; its stem names the training.
-        splits: train and val `PeopleIndex`.
+        splits: train and val `PeopleIndex`; train may be `ShardedPeople`.
         training: `TrainingSettings`.
         settings: `RecipeSettings`.
         options: `RunOptions`.
@@ -105,7 +107,14 @@ def train_model(trainer, file, splits, training, settings, options, processes):
     model.metadata["ap"] = history["val_AP"][-1]  # the last epoch is always evaluated
     model.metadata["ap_data"] = val_people.annotation_file.name
     processes.first(_save, model, file)
-    return history, set(map(str, batches.bad_images))
+    return history, _bad_images(batches, processes)
+
+
+def _bad_images(batches, processes):
+    """Return the files that were skipped in any process."""
+    files = batches.people.picture_names()
+    bad = processes.anywhere([file in batches.bad_images for file in files])
+    return {file for file, is_bad in zip(files, bad, strict=True) if is_bad}
 
 
 def _save(model, file):
@@ -114,9 +123,15 @@ def _save(model, file):
 
 
 def without_images(people, files):
-    """Leave out the people of some images."""
+    """Leave out the people of some images; of shards nobody."""
+    if _in_shards(people):
+        return people
     kept = [i for i, person in enumerate(people) if str(person.image_path) not in files]
     return people.take(kept)
+
+
+def _in_shards(people):
+    return isinstance(people, ShardedPeople)
 
 
 def _optimizer(training, steps_per_epoch, options):
@@ -143,13 +158,14 @@ def export_files(student, people, out):
 
     Args:
         student: `PoseModel`.
-        people: `PeopleIndex` that int8 calibrates on.
+        people: `PeopleIndex` or `ShardedPeople` that int8 calibrates on.
         out: folder of the files.
 
     Returns:
         Paths of the files.
     """
-    crops = calibration_crops(people, student)
+    calibrate = sharded_crops if _in_shards(people) else calibration_crops
+    crops = calibrate(people, student)
     written = []
     for name, (export, precision) in FILES.items():
         try:

@@ -1,4 +1,4 @@
-"""Loss curves: one small chart per term, one line per model."""
+"""Charts: loss curves, one per term with a line per model; reliability of scores."""
 
 import math
 
@@ -38,6 +38,45 @@ def loss_curves(histories):
         axis.set_visible(False)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def reliability_chart(reliability):
+    """Draw a `Reliability`: similarity over score, and how many keypoints have it.
+
+    Returns:
+        matplotlib's ``Figure``; its ``savefig`` writes a file.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.6, 4.8), dpi=130, layout="constrained")
+    curve, share = figure.subplots(2, height_ratios=(4, 1), sharex=True)
+    drawn = [
+        (score, near)
+        for score, near in zip(
+            reliability.scores, reliability.similarities, strict=True
+        )
+        if score is not None
+    ]
+    curve.plot((0, 1), (0, 1), ":", color="grey", label="score = similarity")
+    curve.plot(*zip(*drawn, strict=True), "o-", label="keypoints, by score")
+    curve.axvline(
+        reliability.threshold,
+        color="C1",
+        linewidth=1,
+        label=f"best threshold, {reliability.threshold:.2f}",
+    )
+    curve.set(xlim=(0, 1), ylim=(0, 1), ylabel="mean similarity to the truth (OKS)")
+    curve.set_title(f"calibration error {reliability.calibration_error:.3f}")
+    curve.legend(fontsize=8)
+    bins = len(reliability.counts)
+    places = (np.arange(bins) + 0.5) / bins
+    share.bar(
+        places, np.array(reliability.counts) / sum(reliability.counts), 0.9 / bins
+    )
+    share.set(xlabel="score of a keypoint", ylabel="share")
+    for axis in (curve, share):
+        axis.grid(alpha=0.25)
+    return figure
 
 
 def _metrics(histories):

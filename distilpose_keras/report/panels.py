@@ -60,7 +60,7 @@ def prediction_panels(people, predictors, indices, *, flip=False):
     for index in indices:
         path = people[index].image_path
         full = people.read_picture(people.image_index[index])
-        image = _zoomed(full)
+        image = zoomed(full)
         zoom = image.shape[0] / full.shape[0]
         members = np.flatnonzero(people.image_index == people.image_index[index])
         labelled = people.visibility[members]
@@ -181,8 +181,8 @@ def _crops(people, indices, shown):
     return np.stack(crops), centers, scales
 
 
-def _zoomed(image):
-    """The image at the height of a panel."""
+def zoomed(image):
+    """Return the image at the height of a panel."""
     zoom = PICTURE_HEIGHT / image.shape[0]
     size = (round(image.shape[1] * zoom), PICTURE_HEIGHT)
     method = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC

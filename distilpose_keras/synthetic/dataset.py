@@ -2,10 +2,8 @@
 
 import multiprocessing
 import os
-import shutil
-import tempfile
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +11,7 @@ import cv2
 import numpy as np
 from rich.progress import Progress
 
-from distilpose_keras.files import partial_prefix, write_json
+from distilpose_keras.files import new_folder, write_json
 from distilpose_keras.synthetic.annotations import (
     PERSON_CATEGORY,
     annotate,
@@ -96,23 +94,6 @@ def _check_arguments(out_dir, counts, image_size):
             "image_size must be (height, width), each at least 32. "
             f"Received: {tuple(image_size)}"
         )
-
-
-@contextmanager
-def _new_folder(path):
-    """Yield a temporary folder beside ``path`` that becomes it on success."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=partial_prefix(path), dir=path.parent))
-    try:
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o777 & ~umask)
-        if path.exists():
-            path.rmdir()
-        temporary.rename(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _run(tasks, workers):
@@ -199,7 +180,7 @@ def render_dataset(
         workers = min(os.cpu_count() or 1, total // _WORTH_A_WORKER)
     size = tuple(map(int, image_size))
     bar = Progress() if progress else nullcontext()
-    with _new_folder(out_dir) as folder, bar:
+    with new_folder(out_dir) as folder, bar:
         for split in SPLITS:
             (folder / f"{split}2017").mkdir()
         tasks = [

@@ -1,26 +1,60 @@
 """Batches that split evenly among replicas and processes."""
 
-import math
-
 import keras
 import numpy as np
 
-from distilpose_keras.training.replicas import process_slice
 
-
-def split_evenly(dataset, replicas):
+def split_evenly(dataset, share):
     """Make every batch of a data set divisible by the number of replicas.
 
     Args:
         dataset: what `fit` is given; anything but a `keras.utils.PyDataset` is
             returned as it is, and so is everything for one replica.
-        replicas: number of replicas.
+        share: `Share` of this process, see `process_share`.
+
+    Raises:
+        ValueError: if there are fewer people than processes.
     """
-    if replicas == 1 or not isinstance(dataset, keras.utils.PyDataset):
+    if share.replicas == 1 or not isinstance(dataset, keras.utils.PyDataset):
         return dataset
     if isinstance(dataset, EvenBatches):
         return dataset
-    return EvenBatches(dataset, replicas)
+    return EvenBatches(dataset, share)
+
+
+def part_of(dataset, index, share):
+    """Return the samples of a batch that a process needs, each once.
+
+    A data set with a method ``part``, such as `PoseDataset`, prepares no others.
+
+    Args:
+        dataset: `keras.utils.PyDataset` of ``(images, targets[, sample_weight])``.
+        index: position of the batch.
+        share: `Share` of the process.
+
+    Returns:
+        The number of samples in the whole batch, and the batch of those at
+        ``share.slots`` of that number.
+    """
+    if share.processes > 1 and _divides(type(dataset)):
+        return dataset.part(index, share)
+    batch = tuple(dataset[index])
+    samples = len(batch[0])
+    slots = share.slots(samples)
+    return samples, keras.tree.map_structure(lambda array: array[slots], batch)
+
+
+def _divides(kind):
+    """Whether a class says what a part of a batch is.
+
+    A subclass that makes other batches, by its own ``__getitem__``, must say so anew.
+    """
+    for each in kind.__mro__:
+        if "part" in vars(each):
+            return True
+        if "__getitem__" in vars(each):
+            return False
+    return False
 
 
 class EvenBatches(keras.utils.PyDataset):
@@ -32,10 +66,11 @@ class EvenBatches(keras.utils.PyDataset):
     gain the entry ``repeats`` (B, 1): how often the sample is in the batch, for the
     metrics to count it once.
 
-    With several JAX processes, each receives its own part of the batch.
+    Of several processes each receives its own part of the batch, and prepares no more
+    than that where the data set knows how (`part_of`).
     """
 
-    def __init__(self, dataset, replicas):
+    def __init__(self, dataset, share):
         """Wrap a data set of ``(images, targets[, sample_weight])``."""
         super().__init__(
             workers=dataset.workers,
@@ -43,7 +78,7 @@ class EvenBatches(keras.utils.PyDataset):
             max_queue_size=dataset.max_queue_size,
         )
         self.dataset = dataset
-        self.replicas = replicas
+        self.share = share
 
     @property
     def num_batches(self):
@@ -52,19 +87,20 @@ class EvenBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         """Return one batch."""
-        images, targets, *sample_weight = self.dataset[index]
-        samples = len(images)
-        repeats = self.replicas // math.gcd(samples, self.replicas)
-        targets = {**targets, "repeats": np.full((samples, 1), repeats, "float32")}
-        mine = process_slice(samples * repeats)
+        samples, batch = part_of(self.dataset, index, self.share)
+        images, targets, *sample_weight = batch
+        rows = self.share.rows(samples)
+        rows -= rows[0]
+        repeats = self.share.repeats(samples)
+        targets = {
+            **targets,
+            "repeats": np.full((len(images), 1), repeats, "float32"),
+        }
 
         def spread(array):
-            return (
-                np.repeat(array, repeats, axis=0)[mine] if repeats > 1 else array[mine]
-            )
+            return array if repeats == 1 else array[rows]
 
-        batch = (images, targets, *sample_weight)
-        return keras.tree.map_structure(spread, batch)
+        return keras.tree.map_structure(spread, (images, targets, *sample_weight))
 
     def on_epoch_begin(self):
         """Pass on."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from distilpose_keras.data.share import Share
 from distilpose_keras.training.callbacks import (
     AveragesBegin,
     AveragesEnd,
@@ -16,6 +17,7 @@ from distilpose_keras.training.callbacks import (
     TrainingCheckpoint,
 )
 from distilpose_keras.training.ema import has_averages, swap_in_averages
+from distilpose_keras.training.even_batches import part_of
 from distilpose_keras.training.logs import CsvLog, TensorBoardLog, shown_progress
 from distilpose_keras.training.replicas import is_chief, variable_scope
 from distilpose_keras.training.resume import (
@@ -135,6 +137,10 @@ class RestOfEpoch(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> Any:
         """Return a batch."""
         return self.dataset[self.first + index]
+
+    def part(self, index: int, share: Share) -> tuple[int, Any]:
+        """Return the part of a batch that a process needs."""
+        return part_of(self.dataset, self.first + index, share)
 
 
 class _OneTraining(keras.callbacks.CallbackList):

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from distilpose_keras.training.replicas import is_first_task
+from distilpose_keras.training.replicas import task_position
 from distilpose_keras.training.strategies import make_strategy
 
 
@@ -20,6 +20,7 @@ class Processes:
 
     Attributes:
         chief: whether this process is the first, the one that writes.
+        count: how many processes there are.
     """
 
     def __init__(self, strategy):
@@ -32,7 +33,8 @@ class Processes:
             ValueError: as `make_strategy`.
         """
         self._strategy = make_strategy(strategy) if strategy == "multi_worker" else None
-        self.chief = self._strategy is None or self._is_first()
+        position, self.count = self._position()
+        self.chief = position == 0
 
     def first(self, function, *args):
         """Call a function in the first process while the others wait.
@@ -68,30 +70,47 @@ class Processes:
             result = function(*args)
         except Exception as raised:  # told to the others, and raised again below
             error = raised
-        failed = self._strategy is not None and self._any(error is not None)
+        failed = self.anywhere([error is not None]).any()
         if error is not None:
             raise error
         if failed:
             raise ValueError("another process stopped; its message says why")
         return result
 
-    def _is_first(self):
+    def anywhere(self, flags):
+        """Return which flags are set in any of the processes.
+
+        Args:
+            flags: (n,) bool, n the same in all processes.
+
+        Returns:
+            (n,) bool, the same in all processes.
+        """
+        flags = np.asarray(flags, bool)
+        return flags if self._strategy is None else self._any(flags)
+
+    def _position(self):
+        """Return the number of this process, and of all."""
+        if self._strategy is None:
+            return 0, 1
         if keras.backend.backend() == "jax":
             import jax
 
-            return jax.process_index() == 0
-        return is_first_task(self._strategy)
+            return jax.process_index(), jax.process_count()
+        return task_position(self._strategy)
 
-    def _any(self, flag):
-        """Meet the other processes; return whether the flag is set in one of them."""
+    def _any(self, flags):
+        """Meet the other processes; return which flags are set in one of them."""
         if keras.backend.backend() == "jax":
             from jax.experimental import multihost_utils
 
-            return bool(multihost_utils.process_allgather(np.array(flag)).any())
+            every = multihost_utils.process_allgather(flags)
+            return np.reshape(every, (-1, *flags.shape)).any(axis=0)
         import tensorflow as tf
 
-        flags = self._strategy.run(tf.function(lambda: tf.constant(float(flag))))
-        return float(self._strategy.reduce("SUM", flags, axis=None)) > 0
+        values = tf.constant(flags, "float32")
+        sums = self._strategy.run(tf.function(lambda: tf.identity(values)))
+        return self._strategy.reduce("SUM", sums, axis=None).numpy() > 0
 
 
 def _nothing(*_):

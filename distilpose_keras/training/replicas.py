@@ -9,6 +9,8 @@ from contextlib import nullcontext
 import keras
 from keras import ops
 
+from distilpose_keras.data.share import Share
+
 
 def global_means(means, samples):
     """Average local means over all replicas, each weighted by its samples.
@@ -81,23 +83,26 @@ def replica_count(trainer):
     return 1 if distribution is None else distribution.device_mesh.devices.size
 
 
-def process_slice(samples):
-    """Return the part of a global batch that this process has to provide.
+def process_share(trainer):
+    """Return the `Share` of every batch that this process has to provide.
 
-    TensorFlow strategies split batches themselves; JAX leaves it to the processes.
-    `strategy_scope` promises global batches; without it they are the process's own.
+    Under JAX `strategy_scope` promises that batches are global; without it they are
+    the process's own.
 
     Args:
-        samples: size of the global batch, a multiple of the number of replicas.
+        trainer: the model that is trained.
     """
-    if keras.backend.backend() != "jax":
-        return slice(None)
-    import jax
+    process, processes = 0, 1
+    backend = keras.backend.backend()
+    if backend == "tensorflow" and _spans_processes(trainer):
+        process, processes = task_position(trainer.distribute_strategy)
+    elif backend == "jax" and getattr(
+        keras.distribution.distribution(), "global_batches", False
+    ):
+        import jax
 
-    if not getattr(keras.distribution.distribution(), "global_batches", False):
-        return slice(None)
-    part = samples // jax.process_count()
-    return slice(jax.process_index() * part, (jax.process_index() + 1) * part)
+        process, processes = jax.process_index(), jax.process_count()
+    return Share(process, processes, replica_count(trainer))
 
 
 def synchronize_batch_norm(model):
@@ -153,11 +158,22 @@ def is_chief(trainer):
 
 def is_first_task(strategy):
     """Return whether this process is the first of a TensorFlow strategy's."""
+    return task_position(strategy)[0] == 0
+
+
+def task_position(strategy):
+    """Return the number of this process and of all of a TensorFlow strategy's.
+
+    A chief, if there is one, comes before the workers.
+    """
     resolver = strategy.cluster_resolver
     if resolver is None or not resolver.task_type:
-        return True
-    first = "chief" if "chief" in resolver.cluster_spec().jobs else "worker"
-    return (resolver.task_type, resolver.task_id) == (first, 0)
+        return 0, 1
+    cluster = resolver.cluster_spec()
+    jobs = [job for job in ("chief", "worker") if job in cluster.jobs]
+    before = jobs[: jobs.index(resolver.task_type)]
+    position = sum(cluster.num_tasks(job) for job in before) + resolver.task_id
+    return position, sum(map(cluster.num_tasks, jobs))
 
 
 def variable_scope(trainer):

@@ -3,15 +3,14 @@
 import json
 import platform
 import shutil
-import subprocess
 import sys
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 
 import keras
 
 from distilpose_keras.files import remove_partial, write_json
+from distilpose_keras.machine import git_revision, installed
 
 RECORD = "run.json"
 PACKAGES = ("distilpose-keras", "keras", "tensorflow", "jax", "torch", "numpy")
@@ -61,31 +60,13 @@ def open_run(folder, config, *, resume=False, overwrite=False):
 
 def environment():
     """Return versions, platform and git revision, as JSON values."""
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
     return {
         "backend": keras.backend.backend(),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "versions": versions,
+        "versions": installed(PACKAGES),
         "git": git_revision(),
     }
-
-
-def git_revision():
-    """Return the commit of the code, with ``-dirty`` if it was changed, or None."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        result = subprocess.run(
-            command, cwd=Path(__file__).parent, capture_output=True, text=True
-        )
-    except OSError:
-        return None
-    return result.stdout.strip() if result.returncode == 0 else None
 
 
 def check_run(folder, config):
@@ -106,6 +87,7 @@ def check_run(folder, config):
     try:
         document = json.loads(record.read_text())
         recorded, _ = document["config"], document["starts"]
+        recorded.pop("strategy", None)  # earlier records have it: a run may change it
     except OSError as error:
         raise ValueError(
             f"{record} cannot be read: all processes of a run need the same folder"

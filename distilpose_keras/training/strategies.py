@@ -1,5 +1,6 @@
 """Training on many devices and machines."""
 
+import ctypes
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -43,8 +44,12 @@ def strategy_scope(name: str) -> Iterator[None]:
     if strategy is None:
         yield
         return
-    with strategy.scope():
-        yield
+    try:
+        with strategy.scope():
+            yield
+    except BaseException:
+        _wait_for_nobody()
+        raise
     if keras.backend.backend() == "jax":
         _wait_for_all_processes()
 
@@ -116,11 +121,28 @@ def _jax_distribution(multi_worker):
         devices=keras.distribution.list_devices(),
         auto_shard_dataset=False,  # which Keras can do for tf.data only
     )
-    distribution.global_batches = True  # see `process_slice`
+    distribution.global_batches = True  # see `process_share`
     return distribution
 
 
 MAKERS = {"tensorflow": _tensorflow_strategy, "jax": _jax_distribution}
+
+
+def _wait_for_nobody():
+    """Let this process of JAX end by an error of its own, such as a bad picture.
+
+    At its exit JAX would wait for the others, and they for its part of the next step.
+    """
+    if keras.backend.backend() == "jax":
+        from jax._src import distributed
+
+        # What its `shutdown` at the exit would wait with. The others see it gone.
+        state = distributed.global_state
+        if state.client is None:  # this is the only process
+            return
+        for left in (state.client, state.service):  # never destroyed, which would abort
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(left))
+        state.client = state.service = None
 
 
 def _wait_for_all_processes():

@@ -10,9 +10,11 @@ from distilpose_keras.losses.labels import default_loss
 from distilpose_keras.pixels import normalize_images
 from distilpose_keras.training.epochs import telling_epochs
 from distilpose_keras.training.even_batches import split_evenly
+from distilpose_keras.training.own_parts import with_own_parts
 from distilpose_keras.training.replicas import (
     check_accumulation,
     global_means,
+    process_share,
     reducible,
     replica_count,
     replica_loss,
@@ -80,6 +82,8 @@ class PoseTrainer(keras.Model):
         self.model = model
         self._has_own_loss = label_loss is not None
         self.label_loss = label_loss or label_loss_of(model)
+        if scores_need_teacher(model):  # who converted or loaded it may know better
+            model.metadata.setdefault("confidence", False)
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.term_trackers = [
             keras.metrics.Mean(name=name)
@@ -137,9 +141,9 @@ class PoseTrainer(keras.Model):
         """Train as `keras.Model.fit` does.
 
         A `PyDataset` is read in its own order: ``shuffle`` is for arrays. Its batches
-        are made to split evenly among replicas and read `without_autotuning`, the
-        process keeps memory that a step frees, see `keep_freed_memory`, and PyTorch
-        convolves `without_layout_copies`.
+        are made to split evenly among replicas, each process reads its part of them,
+        `without_autotuning`, and keeps memory that a step frees, see
+        `keep_freed_memory`; PyTorch convolves `without_layout_copies`.
         """
         keep_freed_memory()
         without_layout_copies()
@@ -161,7 +165,8 @@ class PoseTrainer(keras.Model):
 
     def _batches_of(self, data, **options):
         """What Keras is given in place of a data set."""
-        return without_autotuning(split_evenly(data, replica_count(self)), **options)
+        batches = split_evenly(data, process_share(self))
+        return without_autotuning(with_own_parts(batches, self, **options), **options)
 
     def train_step(self, *args: Any) -> Any:
         """Train on one batch as `keras.Model.train_step` does."""
@@ -258,6 +263,17 @@ class PoseTrainer(keras.Model):
             if name in config
         }
         return cls(**{**config, **parts})
+
+
+def scores_need_teacher(model: Any) -> bool:
+    """Whether a model predicts scores that labels do not teach.
+
+    ``metadata["confidence"]`` of such a model says whether they mean anything.
+    """
+    config = getattr(model, "pose_config", None)
+    if config is None or config.scores_from_labels:
+        return False
+    return "scores" in model.output
 
 
 def label_loss_of(model: Any) -> "LabelLoss":

@@ -79,10 +79,10 @@ def without_autotuning(dataset, *, shuffle=False, class_weight=None):
         return dataset
     if dataset.workers > 1 or dataset.use_multiprocessing:
         return dataset  # Keras switches it off itself
-    return _adapter_class()(dataset, class_weight=class_weight, shuffle=shuffle)
+    return adapter_class()(dataset, class_weight=class_weight, shuffle=shuffle)
 
 
-def _adapter_class():
+def adapter_class():
     """Keras' own adapter of a `PyDataset`, with other options."""
     import tensorflow as tf
     from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
@@ -102,7 +102,7 @@ def without_layout_copies():
     Keras 3.15 copies the input of every 2D convolution and pooling into the order (B,
     C, H, W), and that of a convolution back into (B, H, W, C), the order in which
     PyTorch convolves fastest on a CPU. A view of the tensor says the same without
-    either copy: a training step of `distilpose_nano` takes half the time.
+    either copy: a training step of the first `distilpose_nano` took half the time.
 
     Returns:
         Whether PyTorch is the backend, and so whether anything changed.

@@ -26,6 +26,7 @@ def demo_macs():
     return stem + 16 * 12 * block + patches + transformer + k * d * 3
 
 
+@pytest.mark.slow
 def test_rows_hold_medians_and_ratios(files):
     args = arguments(*files, "--threads", "2", "--rounds", "3", "--profile")
     product, tflite, onnx, *others = latency.run(args)
@@ -61,5 +62,5 @@ def test_own_products_are_computed_as_often_as_the_file_does(monkeypatch):
 
 def test_a_file_of_something_else_is_refused(tmp_path):
     (tmp_path / "other.onnx").write_bytes(b"no model")
-    with pytest.raises(ValueError, match="other.onnx: not an ONNX file"):
+    with pytest.raises(ValueError, match="not a readable ONNX file: .*other.onnx"):
         latency.run(arguments(str(tmp_path / "other.onnx")))

@@ -62,6 +62,7 @@ def test_the_step_and_every_part_run_as_often(data, monkeypatch):
     json.dumps(rows)
 
 
+@pytest.mark.slow
 def test_a_student_alone_has_no_teacher_to_time(data):
     _, rows, _ = training_steps.measure(settings(data, teacher=None, rounds=1))
     assert "teacher forward" not in [row["part"] for row in rows]
@@ -114,6 +115,7 @@ def test_rows_are_medians_of_ratios_within_a_round():
     assert step["matrix_share"] == 0
 
 
+@pytest.mark.slow
 def test_the_counts_are_the_models_own(data):
     pair = training_steps.Pair(FixedBatch(), settings(data), "auto")
     student, teacher = profile("demo_student").gmacs, profile("demo_teacher").gmacs

@@ -41,6 +41,20 @@ def test_rows_become_tables_and_json(benchmark, asked, tmp_path, capsys):
     assert asked[0] == "evaluation" and asked[1].model == "demo_student"
 
 
+@pytest.mark.parametrize(("outcome", "code"), [("measured", 0), ("failed: x", 1)])
+def test_all_writes_its_own_file(
+    benchmark, monkeypatch, tmp_path, capsys, outcome, code
+):
+    from distilpose_keras.benchmarks import all as everything
+
+    row = {"benchmark": "soak", "outcome": outcome}
+    monkeypatch.setattr(everything, "run", lambda arguments: [row])
+    path = tmp_path / "rows.json"
+    assert benchmark("all", "--only", "soak", "--json", path) == code
+    assert not path.exists()
+    assert outcome in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("kind", module.KINDS)
 def test_every_kind_has_its_benchmark(kind):
     assert callable(module._module(kind).run)
@@ -53,6 +67,8 @@ def test_every_kind_has_its_benchmark(kind):
         (["latency", "gone.onnx"], "no such file: gone.onnx"),
         (["data"], "--data"),
         (["training", "--rounds", "0"], "--rounds: must be at least 1"),
+        (["all"], "--json"),
+        (["all", "--json", "x.json", "--coco", "gone"], "no such folder: gone"),
     ],
 )
 def test_mistakes_are_one_line(benchmark, asked, mistake, arguments, complaint):

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from distilpose_keras import preset_files
 from distilpose_keras.commands import cli
 
 
@@ -96,6 +97,7 @@ def test_an_error_that_a_signal_caused_is_not_a_bug(capsys, number, code, said):
 
 
 SCRIPT = """
+from distilpose_keras import preset_files
 from distilpose_keras.commands import cli
 
 def main(argv):
@@ -174,3 +176,33 @@ def test_a_finished_run_is_kept_unless_it_is_to_be_replaced(tmp_path):
     cli.refuse_finished(tmp_path, overwrite=True)
     with pytest.raises(ValueError, match="--overwrite replaces it"):
         cli.refuse_finished(tmp_path, overwrite=False)
+
+
+def test_a_model_may_come_before_the_inputs_and_has_a_default(tmp_path, monkeypatch):
+    monkeypatch.setattr(preset_files, "FOLDER", tmp_path)
+    preset, mine = tmp_path / "distilpose_nano.keras", tmp_path / "mine.onnx"
+    preset.touch()
+    mine.touch()
+    assert cli.split_model(["a.jpg", "b.jpg"]) == (preset, ["a.jpg", "b.jpg"])
+    assert cli.split_model(["distilpose_nano", "b.jpg"]) == (preset, ["b.jpg"])
+    assert cli.split_model([str(mine), "b.jpg"]) == (mine, ["b.jpg"])
+    with pytest.raises(ValueError, match="needs an INPUT"):
+        cli.split_model([str(mine)])
+    with pytest.raises(ValueError, match="no such file: gone.onnx"):
+        cli.split_model(["gone.onnx", "b.jpg"])
+
+
+@pytest.mark.parametrize("others", [[], ["photo.jpg"]])
+def test_a_misspelt_preset_is_answered_with_the_nearest(tmp_path, monkeypatch, others):
+    monkeypatch.setattr(preset_files, "FOLDER", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "distilpose_nano.keras").touch()
+    with pytest.raises(ValueError) as error:
+        cli.split_model(["distilpose_nanoo", *others])
+    message = str(error.value)
+    assert message.startswith("input not found: distilpose_nanoo; as a model: no ")
+    assert "did you mean 'distilpose_nano'?" in message
+    # What is there is an input, whatever its name; so is what no model is called.
+    (tmp_path / "distilpose_nanoo").mkdir()
+    for first in ("distilpose_nanoo", "-", "0", "photos/*.jpg"):
+        assert cli.split_model([first, *others])[1] == [first, *others]

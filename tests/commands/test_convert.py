@@ -28,7 +28,8 @@ def test_a_checkpoint_becomes_a_keras_file_or_an_error(convert, tmp_path):
     assert code == 0, errors
     assert f"filled {len(state)} weights, kept 0" in output
     model = load_model(out)
-    assert model.metadata == {"checkpoint": "student.npz"}
+    expected = {"checkpoint": "student.npz", "confidence": True}  # scores were taught
+    assert model.metadata == expected
     for key, value in state_dict(model).items():
         np.testing.assert_array_equal(value, state[key])
 

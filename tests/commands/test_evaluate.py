@@ -2,6 +2,7 @@
 
 import json
 
+import cv2
 import pytest
 
 from distilpose_keras.data.coco import coco_paths, load_detections, load_people
@@ -58,3 +59,17 @@ def test_mistakes_are_one_line(score, model, coco_tiny, mistake, arguments, comp
     names = {"MODEL": model, "COCO": coco_tiny}
     assert score(*(names.get(a, a) for a in arguments)) == 2
     assert complaint in mistake()
+
+
+def test_reliability_of_the_scores(score, model, coco_tiny, tmp_path, capsys):
+    for name in ("scores.json", "scores.png"):
+        arguments = ["--data", coco_tiny, "--limit", 8, "--reliability"]
+        assert score(model, *arguments, tmp_path / name) == 0
+    found = json.loads((tmp_path / "scores.json").read_text())
+    people = load_people(*coco_paths(coco_tiny, "val")).limit(8)
+    assert sum(found["counts"]) == (people.visibility > 0).sum()
+    ap = evaluate(load_model(model), people)["AP"]
+    assert found["ap"] == pytest.approx(ap, abs=1e-6)
+    image = cv2.imread(str(tmp_path / "scores.png"))
+    assert image.shape[0] > 300
+    assert "calibration error" in capsys.readouterr().out

@@ -82,9 +82,11 @@ def test_mistakes_import_no_backend(tmp_path):
         "benchmark latency gone.onnx",
         "finetune-int8 gone.keras --teacher gone.keras --data . --out x",
         "fit-few --data gone --out x",
-        "train-nano --data gone --imagenet x.pth",
+        "train-nano --data gone --movenet x.json",
+        "pack --data gone --out x",
         "ablation --table 7",
         "models --json .",
+        "demo gone.tflite",
         "nothing",
         "",
     ]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from distilpose_keras.models import presets
+from distilpose_keras import preset_files
 from distilpose_keras.models.presets import MODELS
 
 
@@ -42,7 +42,7 @@ def test_markdown_is_a_table_for_the_docs(models):
 
 
 def test_json_has_the_figures_and_the_weights_at_hand(models, tmp_path, monkeypatch):
-    monkeypatch.setattr(presets, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(preset_files, "FOLDER", tmp_path)
     (tmp_path / "demo_student.keras").write_bytes(b"weights")
     written = tmp_path / "models.json"
     assert models("--json", written).count("yes") == 1

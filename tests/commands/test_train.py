@@ -58,6 +58,7 @@ def test_one_command_leaves_models_files_figures_and_a_report(
 ):
     out = tmp_path / "out"
     arguments = ["--data", people, "--preset", "demo", "--epochs", 1, "--out", out]
+    arguments += ["--photos", people / "val2017"]
     assert train(*arguments) == 0
     printed = capsys.readouterr().out
     assert {path.name for path in out.iterdir()} >= RESULTS
@@ -74,6 +75,8 @@ def test_one_command_leaves_models_files_figures_and_a_report(
     assert set(metrics["histories"]["baseline"]) >= {"loss", "regression", "val_AP"}
     report = (out / "report.html").read_text()
     assert report.count("<img") >= 4
+    photographs = report[report.index("<h2>Photographs</h2>") :]
+    assert photographs.count("<img") == recipe_run.SHOWN
     assert "http" not in report.replace("http-equiv", "")  # self-contained
     model = load_model(out / "student.keras")
     assert model.metadata["training_data"] == "person_keypoints_train2017.json"
@@ -145,8 +148,10 @@ def test_the_model_says_what_is_trained(
 
 def test_options_reach_the_run(train, asked, data, tmp_path, capsys):
     arguments = ("--data", data, "--seed", 3, "--limit", 5, "--batch-size", 64)
+    arguments += ("--photos", tmp_path)
     assert train(*arguments, "--workers", 2, "--skip-bad-images", "--resume") == 0
     ((settings, options),) = asked
+    assert options.photos == tmp_path
     assert settings.teacher_training.batch_size == 64
     assert not settings.appearance
     assert (options.seed, options.limit, options.workers) == (3, 5, 2)
@@ -178,6 +183,8 @@ def test_the_demonstration_says_for_what_it_stands_in(train, asked, capsys):
     [
         (["--data", "nowhere"], "no such folder: nowhere"),
         (["--epochs", "0"], "at least 1"),
+        (["--photos", "nowhere"], "no such folder: nowhere"),
+        (["--photos", "."], "no picture in . can be read"),
         (["--teacher", "nowhere.keras"], "no such file: nowhere.keras"),
         (["--precision", "int4"], "invalid choice"),
         (["--model", "yolo"], "unknown model 'yolo'; known: distilpose_s"),
@@ -207,3 +214,25 @@ def test_appearance_on_another_backend_is_one_line(
     assert train("--appearance") == 2
     assert "needs KERAS_BACKEND=tensorflow" in mistake()
     assert not list(tmp_path.iterdir())
+
+
+def test_shards_that_cannot_be_trained_on_are_one_line(
+    train, command, data, tmp_path, mistake
+):
+    shards, out = tmp_path / "shards", tmp_path / "out"
+    assert command("pack")("--data", data, "--out", shards) == 0
+    arguments = ["--data", shards, "--preset", "demo", "--out", out]
+    assert train(*arguments, "--limit", 3) == 2
+    assert "--limit is for a folder in COCO's layout" in mistake()
+    path = shards / "train-000000.tar"
+    path.write_bytes(path.read_bytes()[:-512])
+    assert train(*arguments) == 2
+    assert f"shard {path} must have" in mistake()
+    (shards / "train-index.json").unlink()
+    assert train(*arguments) == 2
+    assert "train-index.json is missing" in mistake()
+    assert train("--data", "memory://nowhere", "--out", out) == 2
+    assert "memory://nowhere/train-index.json is missing" in mistake()
+    assert train("--data", "nope://nowhere", "--out", out) == 2
+    assert "nope" in mistake()
+    assert not out.exists()

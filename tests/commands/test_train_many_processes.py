@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from distilpose_keras.data.coco import coco_paths, load_people
+from distilpose_keras.data.shards.writer import pack_people
 from distilpose_keras.models.model import build_model
 from distilpose_keras.synthetic import render_dataset
 
@@ -94,6 +96,7 @@ def test_two_processes_make_one_run(root, given, tmp_path, backend):
     assert "another process stopped" in again[1][2].splitlines()[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_processes_that_nothing_names_are_refused(root, given, tmp_path, backend):
     process = subprocess.run(
@@ -105,3 +108,56 @@ def test_processes_that_nothing_names_are_refused(root, given, tmp_path, backend
     )
     assert (process.returncode, process.stderr.count("\n")) == (2, 1), process.stderr
     assert "in the environment" in process.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_fewer_people_than_processes_are_refused(root, given, tmp_path, backend):
+    arguments = [*given, "--limit", 1, "--out", tmp_path / "out"]
+    for code, _, errors in run_two(root, backend, arguments):
+        assert code == 2
+        last = errors.splitlines()[-1]
+        assert "in 2 processes needs at least as many people. Received: 1" in last
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def packed(given):
+    """The same people as three shards of train and one of val, and as one of each."""
+    people = given[1]
+    for name, per_shard in (("shards", 8), ("one", None)):
+        for split in ("train", "val"):
+            pack_people(
+                load_people(*coco_paths(people, split)),
+                people.parent / name,
+                split,
+                people_per_shard=per_shard,
+                annotations=split == "val",
+            )
+    return people.parent
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_two_processes_train_on_shards(root, given, packed, tmp_path, backend):
+    model = ["--model", "tokenpose_stemnet", "--preset", "demo", "--batch-size", 7]
+    more = ["--epochs", 2, "--workers", 1, "--strategy", "multi_worker"]
+    arguments = ["--data", packed / "shards", *model, *more, "--out", tmp_path / "out"]
+    chief, other = run_two(root, backend, arguments)
+    assert chief[0] == other[0] == 0, (chief[2][-2000:], other[2][-2000:])
+    (row,) = json.loads((tmp_path / "out" / "metrics.json").read_text())["rows"]
+    assert row["model"] == "teacher" and 0 <= row["AP"] <= 1
+    assert not list((tmp_path / "out").rglob(".*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_fewer_shards_than_processes_are_refused(
+    root, given, packed, tmp_path, backend
+):
+    arguments = [*given, "--data", packed / "one", "--out", tmp_path / "out"]
+    for code, _, errors in run_two(root, backend, arguments):
+        assert code == 2
+        last = errors.splitlines()[-1]
+        assert "in 2 processes needs at least as many shards" in last
+    assert not (tmp_path / "out").exists()

@@ -79,14 +79,14 @@ def test_a_job_joins_the_errors_of_its_parts():
     parts = [Future(), Future()]
     parts[0].set_result({2: "cut"})
     parts[1].set_result({0: "missing"})
-    job = BatchJob(np.arange(3), "arrays", parts)
+    job = BatchJob(np.arange(3), slice(0, 3), 0, "arrays", parts)
     assert job.result() == ("arrays", {0: "missing", 2: "cut"})
 
 
 def test_cancelling_a_job_drops_what_no_worker_has_begun():
     begun, waiting = Future(), Future()
     begun.set_running_or_notify_cancel()
-    BatchJob(np.arange(2), "arrays", [begun, waiting]).cancel()
+    BatchJob(np.arange(2), slice(0, 2), 0, "arrays", [begun, waiting]).cancel()
     assert waiting.cancelled() and begun.running()
 
 

@@ -295,6 +295,7 @@ def test_files_that_are_not_detections_are_refused(load, tmp_path, text):
         load_detections(tmp_path / "missing.json", people)
 
 
+@pytest.mark.slow
 def test_opening_a_large_file_takes_little_memory(tmp_path):
     path = tmp_path / "large.json"
     write_annotations(path, 6000)

@@ -59,7 +59,10 @@ def batch(model):
 @pytest.mark.backend
 @pytest.mark.parametrize(
     "name, term",
-    [("vitpose_s", "teacher_heatmap"), ("hourglass_2stack", "teacher_stacks")],
+    [
+        ("vitpose_s", "teacher_heatmap"),
+        pytest.param("hourglass_2stack", "teacher_stacks", marks=pytest.mark.slow),
+    ],
 )
 def test_a_student_of_heatmaps_learns_what_it_is_asked_to(name, term):
     student, teacher = small(name), small(name)

@@ -115,6 +115,20 @@ def test_a_point_beside_the_peak_does_not(compare_peaks):
         compare_peaks(np.array([[2, 1], [1, 2]]) / 4, scores=(1.0, 0.4))
 
 
+def test_where_dark_leads_far_away_there_is_no_peak():
+    maps = np.random.default_rng(0).normal(0.5, 0.01, (1, 400, 32, 24))
+    maps[0, 0, 5:8, 5:8] = [[0.5, 0.7, 0.5], [0.7, 0.99, 0.7], [0.5, 0.7, 0.5]]
+    outputs = {"heatmaps": maps.astype(np.float32)}
+    codec = HeatmapCodec((32, 24), dark=True)
+    peaks, scores = codec.decode(outputs)
+    rows, columns = np.divmod(maps.reshape(400, -1).argmax(axis=1), 24)
+    way = np.abs(codec.positions(peaks)[0] - np.stack([columns, rows], axis=1))
+    far = (way > 2).any(axis=1)
+    assert 5 < far.sum() < 200 and not far[0]
+    same = codec.scores_at(outputs, peaks + 3 / 24)[0] == scores[0]
+    assert same[far].all() and not same[~far].any()
+
+
 def test_a_file_that_no_runtime_opens_is_refused(monkeypatch):
     def open_runtime(path):
         raise RuntimeError("unsupported operator")

@@ -1,6 +1,7 @@
 """Small commands to disturb: prediction, training, export. Each runs in seconds."""
 
 import os
+import struct
 import sys
 from pathlib import Path
 
@@ -140,14 +141,39 @@ def whole(path):
         import json
 
         return json.loads(path.read_text()) is not None
+    if path.suffix == ".jsonl":
+        import json
+
+        return all(json.loads(line) for line in path.read_text().splitlines())
     if path.suffix == ".npz":
         with np.load(path) as arrays:
             return all(np.isfinite(arrays[name]).all() for name in arrays)
+    if ".tfevents." in path.name:
+        return events_hold(path.read_bytes())
     if path.suffix == ".onnx":
         from distilpose_keras.formats.seal import seal_holds
 
         return seal_holds(path)
     return os.path.getsize(path) > 0
+
+
+def events_hold(content):
+    """Whether an event file is one: a log, of which all but the last record are whole.
+
+    It is written as training goes on, so its end may be missing, and all of it before
+    the first second is over.
+    """
+    from tensorboardX.record_writer import masked_crc32c
+
+    while len(content) >= 12:
+        head, (length, check) = content[:8], struct.unpack("<QI", content[:12])
+        if masked_crc32c(head) != check:
+            return False
+        record, after = content[12 : 12 + length], content[12 + length : 16 + length]
+        if len(after) == 4 and masked_crc32c(record) != struct.unpack("<I", after)[0]:
+            return False
+        content = content[16 + length :]
+    return True
 
 
 COMMANDS = {"predict": predict, "train": train, "export": export}

@@ -6,6 +6,7 @@ from keras import ops
 
 from distilpose_keras.keypoints import COCO_17
 from distilpose_keras.losses.location import (
+    LocationLoss,
     distance_loss,
     joint_spreads,
     location_loss,
@@ -24,14 +25,15 @@ def number(value):
     return float(ops.convert_to_numpy(value))
 
 
-def slow_location_loss(logits, points, weights, sigma):
+def slow_location_loss(logits, points, weights, sigma, offset=0.0):
     """The definition, pixel by pixel, in float64."""
     total = 0.0
     for maps, joints, worth in zip(logits, points, weights, strict=True):
         for scores, (x, y), (weight,) in zip(maps, joints, worth, strict=True):
             target = np.zeros(SIZE)
             for row, column in np.ndindex(SIZE):
-                squares = (column - x * SIZE[1]) ** 2 + (row - y * SIZE[0]) ** 2
+                across, down = column + offset - x * SIZE[1], row + offset - y * SIZE[0]
+                squares = across**2 + down**2
                 target[row, column] = np.exp(-squares / (2 * sigma**2))
             target /= target.sum()
             chance = np.exp(scores.astype(float))
@@ -40,11 +42,27 @@ def slow_location_loss(logits, points, weights, sigma):
     return total / weights.size
 
 
-@pytest.mark.parametrize("sigma", [0.5, 1.5])
-def test_location_loss_is_the_cross_entropy_to_a_gaussian(sigma):
-    loss = location_loss(LOGITS, POINTS, weights=WEIGHTS, sigma=sigma)
-    expected = slow_location_loss(LOGITS, POINTS, WEIGHTS, sigma)
+@pytest.mark.parametrize(("sigma", "offset"), [(0.5, 0.0), (1.5, 0.0), (1.0, 0.375)])
+def test_location_loss_is_the_cross_entropy_to_a_gaussian(sigma, offset):
+    how = {"sigma": sigma, "offset": offset}
+    loss = location_loss(LOGITS, POINTS, weights=WEIGHTS, **how)
+    expected = slow_location_loss(LOGITS, POINTS, WEIGHTS, **how)
     assert number(loss) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_offset_is_that_of_the_loss_s_terms():
+    sigmas = (0.1,) * 3
+    loss = LocationLoss(1.0, SIZE, sigmas, offset=0.375)
+    outputs = {
+        "location_logits": LOGITS,
+        "keypoints": POINTS,
+        "scores": np.ones((2, 3, 1), "float32"),
+    }
+    terms = loss(outputs, {"keypoints": POINTS, "weights": WEIGHTS})
+    expected = slow_location_loss(LOGITS, POINTS, WEIGHTS, 1.0, 0.375)
+    assert number(terms["location"]) == pytest.approx(expected, rel=1e-5)
+    assert number(terms["regression"]) == 0  # of the coordinates, which hold it already
+    assert LocationLoss(**loss.get_config()).offset == 0.375
 
 
 def test_location_loss_is_least_for_the_gaussian_itself():

@@ -7,6 +7,9 @@ from distilpose_keras.models.backbones import (
     Hourglass,
     HRNet,
     HRNetC,
+    LiteHRNet,
+    MobileNetV2,
+    MoveNetFPN,
     ResNet,
     StemNet,
     ViT,
@@ -26,7 +29,12 @@ PARTS = {
     CSPNeXt: lambda part: CSPNeXt((4, 4, 8), (8, 8, 8, 8), (1, 1, 1, 1)),
     Hourglass: lambda part: Hourglass(8, depth=2),
     ViT: lambda part: replace(part, dim=16, depth=2, heads=2, drop_path=0.1),
-    Encoder: lambda part: Encoder(16, 8, 2, heads=min(2, part.heads)),
+    Encoder: lambda part: replace(
+        part, dim=16, hidden=8, layers=2, heads=min(2, part.heads)
+    ),
+    LiteHRNet: lambda part: LiteHRNet(8, 8, modules=(1, 1, 1)),
+    MobileNetV2: lambda part: MobileNetV2(4, (4,) * 7, (1, 2, 1, 1, 1, 1, 1), 16),
+    MoveNetFPN: lambda part: MoveNetFPN((8, 8, 8), 16),
     HRNetC: lambda part: HRNetC(BRANCHES, widths=(2, 4, 8, 16), channels=16),
     TokenTransformer: lambda part: replace(
         part,
@@ -37,6 +45,7 @@ PARTS = {
     ),
 }
 NUMBERS = {"hidden": 8, "filters": 8, "dim": 16, "attention_dim": 8, "stacks": 2}
+NUMBERS |= {"decoder_layers": 2}
 INPUT_SIZE = (64, 96)  # whole patches and whole maps of all backbones
 
 

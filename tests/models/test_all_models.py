@@ -139,6 +139,7 @@ for path in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "names", [FAMILIES, pytest.param(DIFFERENT, marks=pytest.mark.slow)], ids=len
 )
@@ -189,7 +190,8 @@ def test_float_files_predict_what_the_model_does(name, tmp_path):
 def test_smaller_files_are_written_or_refused_in_one_line(name, tmp_path):
     """Writing compares a file with its model: see `export.reproduce`."""
     # Weights as a training starts from: integers follow no attention that is all or
-    # nothing.
+    # nothing. With this seed DARK takes peaks of a flat map far off it.
+    keras.utils.set_random_seed(12)
     model = rough(PoseModel(shrunken(MODELS[name])))
     crops = crops_for(model, 16)
     for runtime, precision in (*FLOAT, *SMALLER):

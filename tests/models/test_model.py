@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import recipe
 
+from distilpose_keras import preset_files
 from distilpose_keras.keypoints import KeypointSchema
-from distilpose_keras.models import presets
 from distilpose_keras.models.checkpoints import load_checkpoint, state_dict
 from distilpose_keras.models.model import PoseModel, build_model, load_model
 from distilpose_keras.models.presets import MODELS
@@ -199,8 +199,7 @@ def test_a_model_starts_from_the_weights_of_a_file(tmp_path):
 def test_a_preset_is_a_file_or_a_name_with_weights(tmp_path, monkeypatch):
     small().save(tmp_path / "nano.keras")
     assert PoseModel.from_preset(tmp_path / "nano.keras").name == "small"
-    monkeypatch.setattr(presets, "WEIGHTS", tmp_path)
-    assert presets.with_weights() == ["nano"]
+    monkeypatch.setattr(preset_files, "FOLDER", tmp_path)
     assert PoseModel.from_preset("nano").name == "small"
     with pytest.raises(ValueError, match="no trained weights of 'micro'.*nano"):
         PoseModel.from_preset("micro")

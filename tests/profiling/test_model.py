@@ -36,9 +36,8 @@ PUBLISHED = [
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_models_have_the_published_figures(name):
     figures = profile(name)
-    expected = reference.description(name)
     assert figures.trainable_params == reference.trainable_params(name)
-    assert figures.gmacs == pytest.approx(expected["gmacs"], rel=1e-4)
+    assert figures.gmacs == pytest.approx(reference.gmacs(name), rel=1e-4, abs=5e-5)
     assert figures.total_params >= figures.trainable_params
     if name in COUNTED_BY_THE_PAPER:
         params, gflops = FIGURES[name].paper_params_m, FIGURES[name].paper_gflops

@@ -133,6 +133,7 @@ def test_fast_kernels_take_the_products_of_attention(model):
     assert {int(tensor.quantization.zeroPoint[0]) for tensor in second} == {0}
 
 
+@pytest.mark.slow
 def test_a_loaded_student_gives_the_same_file(
     quantized, path, crops, tmp_path, monkeypatch
 ):

@@ -53,6 +53,7 @@ def test_the_loss_falls_and_ranges_move_first_and_are_frozen_last(
     np.testing.assert_array_equal(moved, end)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_it(make_quantized, teacher, batches):
     with pytest.raises(ValueError, match="not finite"):
         finetune(

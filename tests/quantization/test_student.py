@@ -50,6 +50,7 @@ def test_the_student_is_left_as_it_was(student, crops):
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.slow
 def test_a_teacher_supervises_it_with_all_terms(make_quantized, teacher, batches):
     quantized = make_quantized()
     before = quantized.get_weights()
@@ -192,6 +193,7 @@ def test_a_file_is_read_in_a_fresh_process(saved, trained, crops, tmp_path, root
     subprocess.run(command, check=True, cwd=root)
 
 
+@pytest.mark.slow
 def test_what_is_loaded_trains_on(saved, trained, teacher, crops):
     loaded = load_model(saved)
     twin = QuantizedStudent.from_config(trained.get_config())

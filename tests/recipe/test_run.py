@@ -106,6 +106,17 @@ def test_a_teacher_that_is_none_is_refused_before_the_folder_is_touched(
     assert not out.exists()
 
 
+def test_photographs_that_cannot_be_read_are_refused_before_the_folder_is_touched(
+    tmp_path,
+):
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    (photos / "1.jpg").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match="no picture in .*photos can be read"):
+        run.run_recipe(demo_recipe(), RunOptions(out, photos=photos))
+    assert not out.exists()
+
+
 def test_a_row_has_the_size_of_its_file_and_the_parameters_of_its_model(
     tmp_path, monkeypatch
 ):

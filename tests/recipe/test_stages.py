@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -29,6 +30,21 @@ def test_people_of_unreadable_images_are_left_out(folder):
         bad
     }
     assert len(without_images(people, set())) == len(people)
+
+
+def test_images_that_another_process_skipped_are_left_out_too(folder):
+    people, _ = load_splits(folder)
+    files = [str(people.image_path(n)) for n in range(3)]
+    batches = SimpleNamespace(people=people, bad_images={files[0]: "cut"})
+
+    def anywhere(flags):
+        flags = np.array(flags)
+        assert flags.tolist() == [True] + [False] * (len(people.image_files) - 1)
+        flags[2] = True
+        return flags
+
+    found = stages._bad_images(batches, SimpleNamespace(anywhere=anywhere))
+    assert found == {files[0], files[2]}
 
 
 def test_limit_takes_people_from_both_splits(folder):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from distilpose_keras.models.backbones.lite import TRUNK, freeze_trunk
+from distilpose_keras.models.backbones.lite import TRUNK, Lite, freeze_trunk
 from distilpose_keras.models.families.integral import IntegralPose
 from distilpose_keras.models.model import build_model
 from distilpose_keras.training.optimizers import make_optimizer
@@ -27,11 +27,13 @@ def bright_spots(count, seed):
 
 def new_trainer():
     keras.utils.set_random_seed(1)
-    trainer = PoseTrainer(build_model(IntegralPose("small", input_size=SIZE)))
+    config = IntegralPose("small", input_size=SIZE, backbone=Lite())
+    trainer = PoseTrainer(build_model(config))
     trainer.compile(optimizer=make_optimizer(3e-3))
     return trainer
 
 
+@pytest.mark.slow
 def test_the_student_learns_where_the_spot_is():
     trainer = new_trainer()
     images, targets = bright_spots(32, seed=0)

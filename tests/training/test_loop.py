@@ -30,19 +30,6 @@ def run(trainer, folder, epochs=2, **kwargs):
     return train(trainer, dataset, epochs=epochs, run_dir=folder, **kwargs)
 
 
-class Interrupt(keras.callbacks.Callback):
-    """Raises after some batches of all epochs together."""
-
-    def __init__(self, batches):
-        super().__init__()
-        self.batches = batches
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.batches -= 1
-        if not self.batches:
-            raise KeyboardInterrupt
-
-
 class Figure(keras.callbacks.Callback):
     """Reports given values as val_AP."""
 
@@ -64,7 +51,7 @@ def test_an_interrupted_training_resumes_to_the_same_weights(tmp_path, batches):
     expected = run(whole, tmp_path / "whole", epochs=3)
     broken = tmp_path / "broken"
     with pytest.raises(KeyboardInterrupt):
-        stop = Interrupt(batches)
+        stop = tiny_pose.Interrupt(batches)
         run(compiled(ema_momentum=0.9), broken, 3, callbacks=[stop], checkpoint_steps=1)
     resumed = compiled(ema_momentum=0.9)
     assert run(resumed, broken, epochs=3, resume=True) == expected
@@ -85,7 +72,10 @@ def test_a_finished_training_is_only_read(tmp_path):
     first = compiled(ema_momentum=0.9)
     history = run(first, tmp_path)
     second = compiled(ema_momentum=0.9)
-    assert run(second, tmp_path, resume=True, callbacks=[Interrupt(1)]) == history
+    assert (
+        run(second, tmp_path, resume=True, callbacks=[tiny_pose.Interrupt(1)])
+        == history
+    )
     for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 

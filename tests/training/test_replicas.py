@@ -14,6 +14,7 @@ from distilpose_keras.training.replicas import (
     is_first_task,
     replica_loss,
     sum_over_replicas,
+    task_position,
 )
 
 
@@ -94,20 +95,23 @@ def test_all_replicas_must_agree(beside):
         assert bool(flag) == expected
 
 
-def test_the_first_task_is_the_chief_or_else_the_first_worker():
-    def strategy(kind, index, jobs):
+def test_tasks_are_counted_from_the_chief_or_else_the_first_worker():
+    def strategy(kind, index, **jobs):
+        cluster = SimpleNamespace(jobs=list(jobs), num_tasks=jobs.__getitem__)
         resolver = SimpleNamespace(
-            task_type=kind,
-            task_id=index,
-            cluster_spec=lambda: SimpleNamespace(jobs=jobs),
+            task_type=kind, task_id=index, cluster_spec=lambda: cluster
         )
         return SimpleNamespace(cluster_resolver=resolver)
 
-    assert is_first_task(SimpleNamespace(cluster_resolver=None))
-    assert is_first_task(strategy("worker", 0, ["worker"]))
-    assert not is_first_task(strategy("worker", 1, ["worker"]))
-    assert is_first_task(strategy("chief", 0, ["chief", "worker"]))
-    assert not is_first_task(strategy("worker", 0, ["chief", "worker"]))
+    alone = SimpleNamespace(cluster_resolver=None)
+    assert task_position(alone) == (0, 1)
+    assert is_first_task(alone)
+    assert task_position(strategy("worker", 0, worker=3)) == (0, 3)
+    assert task_position(strategy("worker", 2, worker=3)) == (2, 3)
+    assert task_position(strategy("chief", 0, chief=1, worker=2)) == (0, 3)
+    assert task_position(strategy("worker", 0, worker=2, chief=1)) == (1, 3)
+    assert is_first_task(strategy("chief", 0, chief=1, worker=2))
+    assert not is_first_task(strategy("worker", 0, chief=1, worker=2))
 
 
 @pytest.mark.parametrize("wrapped", [False, True])

@@ -7,7 +7,8 @@ import keras
 import pytest
 
 from distilpose_keras.files import atomic_path, partial_prefix
-from distilpose_keras.training.run_record import check_run, git_revision, open_run
+from distilpose_keras.machine import git_revision
+from distilpose_keras.training.run_record import check_run, open_run
 
 
 def record(folder):
@@ -98,6 +99,13 @@ def test_a_run_is_not_resumed_with_other_settings(tmp_path):
     open_run(tmp_path, {"a": 1, "b": 2})
     with pytest.raises(ValueError, match="otherwise: a 1 -> 3, c None -> 4"):
         open_run(tmp_path, {"a": 3, "b": 2, "c": 4}, resume=True)
+
+
+def test_a_run_may_go_on_under_another_strategy(tmp_path):
+    open_run(tmp_path / "run", {"seed": 1, "strategy": "single"})
+    open_run(tmp_path / "run", {"seed": 1}, resume=True)
+    with pytest.raises(ValueError, match="seed 1 -> 2"):
+        open_run(tmp_path / "run", {"seed": 2}, resume=True)
 
 
 def test_a_damaged_record_is_named(tmp_path):

@@ -2,6 +2,9 @@
 
 import importlib.util
 import json
+import shutil
+import signal
+from functools import cache
 
 import keras
 import numpy as np
@@ -9,6 +12,7 @@ import processes
 import pytest
 import two_replicas
 
+from distilpose_keras.synthetic import render_dataset
 from distilpose_keras.training.strategies import strategy_scope
 
 
@@ -43,8 +47,11 @@ def test_accumulation_under_a_tensorflow_strategy_is_refused():
     assert "ValueError: TensorFlow strategies do not accumulate gradients" in errors
 
 
-def two_processes(backend, run_dir):
-    """Train in two processes and return what each prints."""
+SCRIPT = "one_of_two_processes.py"
+
+
+def start_two(backend, *arguments):
+    """Start two processes that train together."""
     ports = [f"localhost:{port}" for port in processes.free_ports(2)]
     started = []
     for index in range(2):
@@ -55,36 +62,114 @@ def two_processes(backend, run_dir):
             "KERAS_DISTRIBUTION_NUM_PROCESSES": "2",
             "KERAS_DISTRIBUTION_PROCESS_ID": str(index),
         }
-        script = "one_of_two_processes.py"
-        started.append(processes.start(script, run_dir, backend=backend, **variables))
-    return [processes.result(process) for process in started]
+        started.append(
+            processes.start(SCRIPT, *arguments, backend=backend, **variables)
+        )
+    return started
+
+
+def start_one(backend, *arguments):
+    """Start one process that trains alone."""
+    return [
+        processes.start(SCRIPT, *arguments, "--strategy", "single", backend=backend)
+    ]
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """A data set of a few rendered people."""
+    return render_dataset(
+        tmp_path_factory.mktemp("people"), train_images=8, val_images=1, workers=1
+    )
+
+
+@pytest.fixture(scope="module")
+def alone(people, tmp_path_factory):
+    """Return a function from a backend to a training in one process and its folder."""
+
+    @cache
+    def train(backend):
+        run_dir = tmp_path_factory.mktemp(f"alone_{backend}")
+        (process,) = start_one(backend, run_dir, people)
+        return processes.result(process), run_dir
+
+    return train
+
+
+def assert_same_weights(run_dir, other):
+    with (
+        np.load(run_dir / "final.npz") as one,
+        np.load(other / "final.npz") as two,
+    ):
+        assert len(one) > 10
+        for name in one:
+            np.testing.assert_allclose(two[name], one[name], atol=1e-5)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_two_processes_train_agree_and_write_one_checkpoint(backend, tmp_path):
-    chief, other = two_processes(backend, tmp_path / "two")
-    alone = processes.run(
-        "one_of_two_processes.py", tmp_path / "one", "single", backend=backend
-    )
+def test_two_processes_train_as_one_with_half_of_the_input(
+    backend, people, alone, tmp_path
+):
+    chief, other = map(processes.result, start_two(backend, tmp_path, people))
+    one, one_dir = alone(backend)
     assert chief["chief"] and not other["chief"]
     assert chief["replicas"] == other["replicas"] == 2
     assert chief["weights"] == other["weights"]
     assert chief["history"] == other["history"]
-    for name, values in alone["history"].items():
+    for name, values in one["history"].items():
         np.testing.assert_allclose(chief["history"][name], values, atol=1e-5)
-    assert chief["loss"] == pytest.approx(alone["loss"], abs=1e-5)
-    # 13 samples in batches of 4: four steps in each of three epochs.
-    names = sorted(path.name for path in (tmp_path / "two" / "checkpoints").iterdir())
+    assert chief["loss"] == pytest.approx(one["loss"], abs=1e-5)
+    assert_same_weights(one_dir, tmp_path)
+    # 13 people in batches of 4: four steps in each of three epochs.
+    names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert names == [
         f"step-000000{step}.{kind}" for step in (10, 12) for kind in ("json", "npz")
     ]
-    with (
-        np.load(tmp_path / "one" / "final.npz") as one,
-        np.load(tmp_path / "two" / "final.npz") as two,
-    ):
-        for name in one:
-            np.testing.assert_allclose(two[name], one[name], atol=1e-5)
+    # Batches of 4, 4, 4, 1 are 2, 2, 2, 1 for each. Keras looks at some beforehand.
+    looked_at = one["crops"] - 3 * 13
+    assert looked_at in (0, 4, 8, 12)
+    for each in (chief, other):
+        assert each["crops"] == 3 * 7 + looked_at / 2
+        assert each["pictures"] < 0.75 * one["pictures"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    "first, then",
+    [(start_two, start_one), (start_one, start_two)],
+    ids=["two_then_one", "one_then_two"],
+)
+def test_a_killed_training_goes_on_in_another_number_of_processes(
+    first, then, backend, people, alone, tmp_path
+):
+    for process in first(backend, tmp_path, people, "--kill-at", 7):
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    # In the middle of the second epoch of three.
+    assert (tmp_path / "checkpoints" / "step-00000006.json").exists()
+    chief, *_ = map(processes.result, then(backend, tmp_path, people))
+    one, one_dir = alone(backend)
+    for name, values in one["history"].items():
+        np.testing.assert_allclose(chief["history"][name], values, atol=1e-5)
+    assert_same_weights(one_dir, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_bad_picture_of_one_process_ends_both(backend, people, tmp_path):
+    damaged = shutil.copytree(people, tmp_path / "damaged")
+    picture = sorted((damaged / "train2017").iterdir())[5]
+    picture.write_bytes(picture.read_bytes()[:-3000])
+    started = start_two(backend, tmp_path / "run", damaged)
+    try:  # without care the two wait for each other
+        errors = [process.communicate(timeout=240)[1] for process in started]
+    finally:
+        for process in started:
+            process.kill()
+    assert all(process.returncode for process in started)
+    assert any(f"truncated: {picture}" in text for text in errors)
 
 
 def test_an_unknown_strategy_is_refused():

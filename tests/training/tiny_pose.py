@@ -96,3 +96,27 @@ class Dataset(keras.utils.PyDataset):
         left = self.samples - index * self.batch_size
         seed = (self.seed * 1000 + self.epoch) * 1000 + index
         return batch(min(self.batch_size, left), seed, self.dtype)
+
+
+def pooled_model(size):
+    """A compiled model of one linear map, for `fit` on batches of people."""
+    images = keras.Input((*size, 3))
+    x = keras.layers.AveragePooling2D(16)(images)
+    x = keras.layers.Dense(34)(keras.layers.Flatten()(x))
+    keypoints = keras.layers.Reshape((17, 2), name="keypoints")(x)
+    model = keras.Model(images, {"keypoints": keypoints, "weights": keypoints[..., :1]})
+    model.compile("sgd", loss={"keypoints": "mse", "weights": "mse"})
+    return model
+
+
+class Interrupt(keras.callbacks.Callback):
+    """Raises after some batches of all epochs together."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batches -= 1
+        if not self.batches:
+            raise KeyboardInterrupt

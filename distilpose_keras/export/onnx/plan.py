@@ -23,10 +23,13 @@ def operators(proto):
         value.name: len(value.type.tensor_type.shape.dim)
         for value in (*inferred.value_info, *inferred.output)
     }
-    constants = {tensor.name for tensor in proto.graph.initializer}
+    constants = {tensor.name: tensor.dims for tensor in proto.graph.initializer}
     found = []
     for node in proto.graph.node:
         weighted = len(node.input) > 1 and node.input[1] in constants
+        # A product with one matrix for each head is no linear map.
+        if weighted and node.op_type == "MatMul":
+            weighted = len(constants[node.input[1]]) == 2
         found.append(
             Operator(
                 name=node.output[0],

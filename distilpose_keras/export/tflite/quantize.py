@@ -136,7 +136,8 @@ def quantize(content, precisions, ranges, rounded=None, *, integer_interface=Fal
         return content
     statistics = None
     if tool.need_calibration:
-        statistics = _as_calibration(content, _addable(content, ranges))
+        ranges = _addable(content, _not_zero(ranges))
+        statistics = _as_calibration(content, ranges)
     return _replace_weights(_run(tool, statistics), rounded or {})
 
 
@@ -150,6 +151,14 @@ def _scopes(precisions):
         if precision != FLOAT:
             names[operator.kind, precision].append(re.escape(operator.name))
     return {key: f"^(?:{'|'.join(found)});?$" for key, found in names.items()}
+
+
+def _not_zero(ranges):
+    """Give what is always zero a range: XNNPACK opens no file with a scale of zero."""
+    return {
+        name: (0.0, 1.0) if low == high == 0 else (low, high)
+        for name, (low, high) in ranges.items()
+    }
 
 
 def _addable(content, ranges):

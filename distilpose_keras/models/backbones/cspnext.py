@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from keras import layers, ops
 
-from distilpose_keras.models.layers import batch_norm, conv_initializer, pad_for
+from distilpose_keras.models.backbones.blocks import conv_module, depthwise_module
 
 POOLS = (5, 9, 13)  # of the spatial pyramid before the last stage's blocks
 
@@ -48,28 +48,9 @@ class CSPNeXt:
 
 def conv_silu(x, filters, kernel_size, *, name, strides=1):
     """Convolution without bias, batch-norm, SiLU."""
-    x, padding = pad_for(x, kernel_size, strides)
-    x = layers.Conv2D(
-        filters,
-        kernel_size,
-        strides=strides,
-        padding=padding,
-        use_bias=False,
-        kernel_initializer=conv_initializer(),
-        name=f"{name}-conv",
-    )(x)
-    return ops.silu(batch_norm(x, f"{name}-bn"))
-
-
-def _depthwise_silu(x, kernel_size, *, name):
-    x = layers.DepthwiseConv2D(
-        kernel_size,
-        padding="same",
-        use_bias=False,
-        depthwise_initializer=conv_initializer(),
-        name=f"{name}-conv",
-    )(x)
-    return ops.silu(batch_norm(x, f"{name}-bn"))
+    return conv_module(
+        x, filters, kernel_size, strides=strides, act=ops.silu, name=name
+    )
 
 
 def _pyramid(x, *, name):
@@ -98,6 +79,6 @@ def _csp_layer(x, blocks, *, sums, name):
 def _block(x, *, sums, name):
     """A 3x3 convolution, then a separable one of 5x5."""
     y = conv_silu(x, x.shape[-1], 3, name=f"{name}-conv1")
-    y = _depthwise_silu(y, 5, name=f"{name}-conv2-depthwise_conv")
+    y = depthwise_module(y, 5, act=ops.silu, name=f"{name}-conv2-depthwise_conv")
     y = conv_silu(y, x.shape[-1], 1, name=f"{name}-conv2-pointwise_conv")
     return x + y if sums else y

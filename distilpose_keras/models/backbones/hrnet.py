@@ -45,6 +45,10 @@ class HRNet:
         """Map (B, H, W, 3) to (B, H / 4, W / 4, width)."""
         return self.branches(images, count=1)[0]
 
+    def pyramid(self, images: Tensor) -> list[Tensor]:
+        """Return the maps of all branches, at strides 4, 8, 16 and 32."""
+        return self.branches(images, count=self.stages)
+
     def branches(self, images: Tensor, count: int) -> list[Tensor]:
         """Return the finest `count` branches of the last stage, the finest first."""
         branches = [self.stem(images)]

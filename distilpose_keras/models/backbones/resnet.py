@@ -47,6 +47,10 @@ class ResNet:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Map (B, H, W, 3) to (B, H / stride, W / stride, stride * width)."""
+        return self.pyramid(images)[-1]
+
+    def pyramid(self, images: Tensor) -> list[Tensor]:
+        """Return the maps of all stages, at strides 4, 8, 16 and 32."""
         x = conv_bn(
             images,
             self.width,
@@ -57,6 +61,7 @@ class ResNet:
         )
         # Zeros pad as well as minus infinity does: the input is a ReLU's output.
         x = layers.MaxPooling2D(3, strides=2)(layers.ZeroPadding2D(1)(x))
+        maps = []
         for stage, blocks in enumerate(BLOCKS[self.depth][: self.stages], start=1):
             for block in range(blocks):
                 x = bottleneck(
@@ -65,4 +70,5 @@ class ResNet:
                     strides=2 if stage > 1 and block == 0 else 1,
                     name=f"backbone-layer{stage}-{block}",
                 )
-        return x
+            maps.append(x)
+        return maps

@@ -20,6 +20,7 @@ from keras import layers, ops
 from distilpose_keras.codecs.coordinates import CoordinateCodec
 from distilpose_keras.losses.location import LocationLoss
 from distilpose_keras.models.backbones.lite import Lite
+from distilpose_keras.models.backbones.movenet import MoveNetFPN
 from distilpose_keras.models.config import PoseConfig
 from distilpose_keras.models.figures import Figures
 from distilpose_keras.models.layers import OUTPUT_DTYPE
@@ -32,10 +33,13 @@ class IntegralPose(PoseConfig):
     Attributes:
         backbone: what makes the feature map.
         sigma: of the Gaussians that the maps are trained on, in pixels of the map.
+        offset: where pixel 0 of the map lies, in pixels of the map. A pixel stands for
+            4x4 pixels of the crop, whose centre is at 1.5, which is 0.375 of the map's.
     """
 
-    backbone: Lite = Lite()
+    backbone: MoveNetFPN | Lite = MoveNetFPN()
     sigma: float = 1.0
+    offset: float = 0.0
 
     codec = CoordinateCodec()
     distillable = True
@@ -49,7 +53,7 @@ class IntegralPose(PoseConfig):
         """Return keypoints, scores and sigmas; the logits are for training."""
         features = self.backbone(images)
         height, width = features.shape[1:3]
-        grid = location_grid(height, width)
+        grid = location_grid(height, width, self.offset)
 
         def maps(name):
             name = f"keypoint_head-{name}"
@@ -73,15 +77,20 @@ class IntegralPose(PoseConfig):
 
     def label_loss(self, model: Any):
         """Cross-entropy of the maps, distance of the keypoints, error of the scores."""
-        return LocationLoss(self.sigma, self.input_size, self.schema.sigmas)
+        sigmas = self.schema.sigmas
+        return LocationLoss(self.sigma, self.input_size, sigmas, self.offset)
 
 
-def location_grid(height, width):
+def location_grid(height, width, offset=0.0):
     """(H W, 2) normalised x and y of the pixels of a map, row by row."""
-    x, y = np.meshgrid(np.arange(width) / width, np.arange(height) / height)
+    x = (np.arange(width) + offset) / width
+    y = (np.arange(height) + offset) / height
+    x, y = np.meshgrid(x, y)
     return np.stack([x.ravel(), y.ravel()], axis=1).astype("float32")
 
 
 MODELS = {
-    IntegralPose("distilpose_nano", input_size=(128, 96)): Figures(766_354, 0.08619),
+    IntegralPose("distilpose_nano", input_size=(160, 128), offset=0.375): Figures(
+        2_305_082, 0.13433
+    ),
 }

@@ -22,6 +22,7 @@ from distilpose_keras.models.backbones import HRNet, HRNetC, ResNet, StemNet
 from distilpose_keras.models.config import PoseConfig
 from distilpose_keras.models.figures import Figures
 from distilpose_keras.models.layers import OUTPUT_DTYPE
+from distilpose_keras.models.published_names import renamed
 
 FEATURE = "feature"  # name of the layer that averages the feature map
 CENTER = 0.5  # where the authors' coordinates are 0
@@ -137,24 +138,6 @@ class MMPoseRLE(RLE):
 def pooled(features):
     """The mean of a (B, h, w, C) map over its positions: float32 (B, C)."""
     return layers.GlobalAveragePooling2D(name=FEATURE, dtype=OUTPUT_DTYPE)(features)
-
-
-def renamed(state, prefixes, dropped=()):
-    """Return a state dict with other prefixes, without the keys that start otherwise.
-
-    Args:
-        state: dict from key to array.
-        prefixes: dict from the prefix that a key has to the one that it gets.
-        dropped: prefixes of keys that are left out.
-    """
-    found = {}
-    for key, value in state.items():
-        for old, new in prefixes.items():
-            if key.startswith(old):
-                key = new + key.removeprefix(old)
-        if not key.startswith(dropped):
-            found[key] = value
-    return found
 
 
 MODELS = {

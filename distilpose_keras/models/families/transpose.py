@@ -20,7 +20,7 @@ from distilpose_keras.geometry import ALIGNED
 from distilpose_keras.losses.transpose import HalfHeatmapLoss
 from distilpose_keras.models.backbones import HRNet, ResNet
 from distilpose_keras.models.config import PoseConfig
-from distilpose_keras.models.encoder import Encoder
+from distilpose_keras.models.encoder import Encoder, split_in_projections
 from distilpose_keras.models.figures import Figures
 from distilpose_keras.models.layers import (
     deconvolution,
@@ -35,8 +35,6 @@ HEAD = {
     "final_layer.": "keypoint_head.final_layer.",
 }
 OURS = ("backbone.", "keypoint_head.", f"{ENCODER}.", "reduce.")
-# The published matrix of a layer's queries, keys and values, and the parts of ours.
-IN_PROJECTION = ("in_proj_weight", "in_proj_bias")
 
 
 @dataclass(frozen=True)
@@ -97,14 +95,9 @@ class TransPose(PoseConfig):
     def read_checkpoint(self, state):
         """Split the attention's matrices, name modules as ours, drop the fixed code."""
         ours = {}
-        for key, value in state.items():
+        for key, value in split_in_projections(state).items():
             if key == "pos_embedding":
                 self._check_code(value)
-            elif key.endswith(IN_PROJECTION):
-                module, parameter = key.rsplit(".in_proj_", 1)
-                split = 2 * len(value) // 3
-                ours[f"{module}.in_proj_qk.{parameter}"] = value[:split]
-                ours[f"{module}.in_proj_v.{parameter}"] = value[split:]
             else:
                 ours[_our_key(key)] = value
         return ours

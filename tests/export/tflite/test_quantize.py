@@ -102,6 +102,24 @@ def test_a_sum_is_widened_by_what_its_summands_really_are():
     assert found == seen | {"sum": (-128.0, 128.0)}
 
 
+def test_a_convolution_whose_output_is_always_zero_can_be_opened():
+    shapes = {"image": (1, 4, 4, 8), "keypoints": (1, 4, 4, 8)}
+    options = schema.Conv2DOptionsT(strideH=1, strideW=1, padding=1)
+    content = tflite(
+        shapes,
+        [("CONV_2D", ["image", "weights", "bias"], "keypoints", options)],
+        constants={
+            "weights": RNG.normal(size=(8, 1, 1, 8)).astype("float32"),
+            "bias": np.full(8, -99, "float32"),
+        },
+        outputs=["keypoints"],
+    )
+    plan = dict.fromkeys(operators(content), INT8)
+    ranges = {"image": (-4.0, 4.0), "keypoints": (0.0, 0.0)}
+    quantized = tflite_quantize.quantize(content, plan, ranges)
+    Interpreter(model_content=quantized).allocate_tensors()
+
+
 def test_int8_is_chosen_for_convolutions_and_linear_maps(exported):
     content = exported("float32.tflite").read_bytes()
     chosen = tflite_quantize.selective(content)

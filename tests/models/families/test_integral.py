@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from distilpose_keras.models.backbones.lite import Lite
 from distilpose_keras.models.deploy import deploy
 from distilpose_keras.models.families.integral import IntegralPose, location_grid
 from distilpose_keras.models.model import build_model, load_model
@@ -10,7 +11,7 @@ from distilpose_keras.pixels import IMAGE_MEAN, IMAGE_STD
 
 SIZE = 32, 32
 MAP = 8, 8
-CONFIG = IntegralPose("small", input_size=SIZE)
+CONFIG = IntegralPose("small", input_size=SIZE, backbone=Lite())
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,25 @@ def test_the_grid_runs_along_rows():
     grid = location_grid(2, 3)
     expected = [[0, 0], [1 / 3, 0], [2 / 3, 0], [0, 0.5], [1 / 3, 0.5], [2 / 3, 0.5]]
     np.testing.assert_allclose(grid, expected, rtol=1e-6)
+
+
+def test_pixels_may_lie_beside_their_corners():
+    """Pixel 0 of a map of stride 4 stands for pixels 0 to 3, whose mean is 1.5."""
+    moved = location_grid(8, 6, offset=0.375) * [6 * 4, 8 * 4]
+    np.testing.assert_allclose(moved[0], [1.5, 1.5], rtol=1e-6)
+    np.testing.assert_allclose(moved[-1], [5 * 4 + 1.5, 7 * 4 + 1.5], rtol=1e-6)
+
+
+def test_an_offset_moves_the_keypoints_and_not_the_sigmas(outputs):
+    model = build_model(CONFIG.with_overrides(offset=0.375))
+    images = np.random.default_rng(0).normal(size=(2, *SIZE, 3)).astype("float32")
+    plain = build_model(CONFIG)
+    model.set_weights(plain.get_weights())
+    there, here = model.predict(images, verbose=0), plain.predict(images, verbose=0)
+    np.testing.assert_allclose(
+        there["keypoints"] - here["keypoints"], 0.375 / 8, atol=1e-6
+    )
+    np.testing.assert_allclose(there["sigmas"], here["sigmas"], rtol=1e-3)
 
 
 def test_a_saved_student_predicts_the_same(outputs, tmp_path):

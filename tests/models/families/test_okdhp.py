@@ -60,6 +60,7 @@ def test_one_branch_is_deployed():
     assert found.total_params == expected.total_params
 
 
+@pytest.mark.slow
 @pytest.mark.backend
 def test_training_ramps_the_distillation_up():
     model = PoseModel(shrunken(MODELS["okdhp_2stack"]))

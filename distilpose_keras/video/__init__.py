@@ -1,0 +1,1 @@
+"""Videos, cameras and streams: read, worked on in stages, and written."""
