@@ -11,11 +11,13 @@ from distilpose_keras.checking.dataset import check_dataset
 from distilpose_keras.data.shards.people import ShardedPeople
 from distilpose_keras.data.share import Share
 from distilpose_keras.distillation.distiller import Distiller
+from distilpose_keras.distillation.pairs import shapes_shown
 from distilpose_keras.evaluation import evaluate
 from distilpose_keras.export.verify import verify
 from distilpose_keras.files import atomic_path, write_json
 from distilpose_keras.models.checkpoints import init_backbone_from
 from distilpose_keras.models.model import build_model, load_model
+from distilpose_keras.models.presets import MODELS
 from distilpose_keras.predictor import PosePredictor
 from distilpose_keras.profiling.model import profile
 from distilpose_keras.recipe.sharded import (
@@ -113,7 +115,7 @@ def _open(settings, options, processes):
         processes.first(_say_what_is_there, options.data, how)
         _check_share(processes, splits)
     if options.teacher is not None:
-        processes.together(_check_teacher, options.teacher)
+        processes.together(_check_teacher, options.teacher, settings.student)
     config = {"settings": asdict(settings), **options.determining()}
     how = {"resume": options.resume, "overwrite": options.overwrite}
     processes.first(partial(open_run, options.out, config, **how))
@@ -196,9 +198,18 @@ def _copy(source, target):
         shutil.copyfile(source, temporary)
 
 
-def _check_teacher(path):
-    if load_model(path).pose_config.codec.heatmap_size is None:
+def _check_teacher(path, student):
+    """Raise unless a file can teach a named model."""
+    teacher = load_model(path)
+    if "heatmaps" not in shapes_shown(teacher):
         raise ValueError(f"{path}: expected a teacher, which predicts heatmaps")
+    theirs, ours = teacher.pose_config.input_size, MODELS[student].input_size
+    if theirs != ours:
+        sizes = ["{}x{}".format(*size) for size in (theirs, ours)]
+        raise ValueError(
+            f"{path}: this teacher sees crops of {sizes[0]}, {student} of {sizes[1]}; "
+            "both must see the same"
+        )
 
 
 def _new_student(settings, options, schema):

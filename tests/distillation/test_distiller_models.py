@@ -6,6 +6,7 @@ import pytest
 import tiny_pose
 
 from distilpose_keras.distillation.distiller import Distiller
+from distilpose_keras.models.model import PoseModel
 from distilpose_keras.training.trainer import PoseTrainer
 from tests.distillation.pairs import compiled, pair
 from tests.models.small import small
@@ -126,3 +127,15 @@ def test_scores_count_where_somebody_taught_them():
     weights = {"teacher_heatmap": 1.0}
     Distiller(student=maps, teacher=small("tokenpose"), loss_weights=weights)
     assert maps.metadata.get("confidence", True)
+
+
+def test_the_preset_for_phones_teaches_a_student_of_its_size():
+    teacher = PoseModel.from_preset("distilpose_nano")
+    size = teacher.pose_config.input_size
+    student = small(input_size=size, transformer={"patch_size": (8, 8)})
+    with pytest.warns(UserWarning, match="no tokens to match"):
+        distiller = compiled(Distiller(student=student, teacher=teacher))
+    images = np.zeros((1, *size, 3), "float32")
+    maps = np.asarray(distiller.teach(images)["heatmaps"])
+    assert maps.shape == (1, 17, size[0] // 4, size[1] // 4)
+    assert 0 < maps.max() <= 1

@@ -106,6 +106,14 @@ def test_a_teacher_that_is_none_is_refused_before_the_folder_is_touched(
     assert not out.exists()
 
 
+def test_a_teacher_of_other_crops_is_refused_before_the_folder_is_touched(tmp_path):
+    path, out = tmp_path / "teacher.keras", tmp_path / "out"
+    small("tokenpose", input_size=(32, 24)).save(path)
+    with pytest.raises(ValueError, match="crops of 32x24, demo_student of 64x48"):
+        run.run_recipe(demo_recipe(), RunOptions(out, teacher=path))
+    assert not out.exists()
+
+
 def test_photographs_that_cannot_be_read_are_refused_before_the_folder_is_touched(
     tmp_path,
 ):

@@ -18,12 +18,14 @@ import numpy as np
 from keras import layers, ops
 
 from distilpose_keras.codecs.coordinates import CoordinateCodec
+from distilpose_keras.codecs.gaussians import SIGMA
 from distilpose_keras.losses.location import LocationLoss
 from distilpose_keras.models.backbones.lite import Lite
 from distilpose_keras.models.backbones.movenet import MoveNetFPN
 from distilpose_keras.models.config import PoseConfig
 from distilpose_keras.models.figures import Figures
 from distilpose_keras.models.layers import OUTPUT_DTYPE
+from distilpose_keras.types import Tensor
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,13 @@ class IntegralPose(PoseConfig):
             "location_logits": ops.reshape(logits, shape),
         }
 
+    def shown(self, outputs: dict[str, Any]) -> dict[str, Any]:
+        """Add heatmaps, so that it can teach too; a deployed graph has none."""
+        if "location_logits" not in outputs:
+            return outputs
+        maps = location_heatmaps(outputs["location_logits"], self.offset)
+        return {**outputs, "heatmaps": maps}
+
     def label_loss(self, model: Any):
         """Cross-entropy of the maps, distance of the keypoints, error of the scores."""
         sigmas = self.schema.sigmas
@@ -87,6 +96,37 @@ def location_grid(height, width, offset=0.0):
     y = (np.arange(height) + offset) / height
     x, y = np.meshgrid(x, y)
     return np.stack([x.ravel(), y.ravel()], axis=1).astype("float32")
+
+
+def location_heatmaps(logits: Tensor, offset: float = 0.0, sigma: float = SIGMA):
+    """Return what a heatmap model would predict that believes the same.
+
+    The mean of the Gaussians that a heatmap model is taught, over where a joint may be:
+    at most 1, and lower the less sure the maps are.
+
+    Args:
+        logits: (B, K, H, W) location maps.
+        offset: where pixel 0 of the location maps lies; that of heatmaps lies at 0.
+        sigma: standard deviation of the Gaussians, in pixels of the map.
+
+    Returns:
+        (B, K, H, W) float32.
+    """
+    height, width = logits.shape[2:]
+    flat = ops.reshape(
+        ops.cast(logits, "float32"), (-1, *logits.shape[1:2], height * width)
+    )
+    chance = ops.reshape(ops.softmax(flat), (-1, *logits.shape[1:]))
+    rows = _gaussians(height, offset, sigma)  # (H, H) from place to pixel
+    columns = _gaussians(width, offset, sigma)
+    maps = ops.matmul(chance, columns)  # (B, K, H, W)
+    return ops.einsum("bkhw,hr->bkrw", maps, rows)
+
+
+def _gaussians(length, offset, sigma):
+    """(places, pixels) values of Gaussians around places along an axis."""
+    away = np.arange(length) - (np.arange(length) + offset)[:, None]
+    return np.exp(-0.5 * np.square(away / sigma)).astype("float32")
 
 
 MODELS = {

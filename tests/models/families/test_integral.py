@@ -2,10 +2,15 @@
 
 import numpy as np
 import pytest
+from keras import ops
 
 from distilpose_keras.models.backbones.lite import Lite
 from distilpose_keras.models.deploy import deploy
-from distilpose_keras.models.families.integral import IntegralPose, location_grid
+from distilpose_keras.models.families.integral import (
+    IntegralPose,
+    location_grid,
+    location_heatmaps,
+)
 from distilpose_keras.models.model import build_model, load_model
 from distilpose_keras.pixels import IMAGE_MEAN, IMAGE_STD
 
@@ -90,3 +95,37 @@ def test_the_inference_graph_predicts_the_same():
     assert set(received) == {"keypoints", "scores"}
     for name, value in received.items():
         np.testing.assert_allclose(value, expected[name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("offset", [0.0, 0.375])
+def test_what_it_shows_as_a_teacher_is_the_mean_of_the_gaussians(offset):
+    """Sum by hand over all places where a joint may be."""
+    logits = np.random.default_rng(1).normal(size=(2, 3, 5, 4)).astype("float32") * 3
+    expected = np.zeros(logits.shape)
+    chance = np.exp(logits.astype("float64"))
+    chance /= chance.sum(axis=(2, 3), keepdims=True)
+    rows, columns = np.mgrid[:5, :4]
+    for row in range(5):
+        for column in range(4):
+            away = (rows - row - offset) ** 2 + (columns - column - offset) ** 2
+            gaussian = np.exp(-away / (2 * 1.5**2))
+            expected += chance[:, :, row, column, None, None] * gaussian
+    maps = location_heatmaps(ops.convert_to_tensor(logits), offset, sigma=1.5)
+    np.testing.assert_allclose(ops.convert_to_numpy(maps), expected, atol=1e-6)
+
+
+def test_a_sure_map_is_a_gaussian_at_the_keypoint_that_is_read_off_it(outputs):
+    config = CONFIG.with_overrides(offset=0.375)
+    logits = np.full((1, 17, *MAP), -30.0, "float32")
+    logits[..., 3, 5] = 30
+    maps = config.shown({"location_logits": ops.convert_to_tensor(logits)})["heatmaps"]
+    rows, columns = np.mgrid[: MAP[0], : MAP[1]]
+    away = (rows - 3.375) ** 2 + (columns - 5.375) ** 2
+    expected = np.broadcast_to(np.exp(-away / 8), (1, 17, *MAP))
+    np.testing.assert_allclose(ops.convert_to_numpy(maps), expected, atol=1e-6)
+
+
+def test_a_deployed_graph_shows_no_heatmaps():
+    outputs = {"keypoints": None, "scores": None}
+    assert CONFIG.shown(outputs) == outputs
