@@ -133,6 +133,19 @@ def _single(files, rounds, advance):
     products = list(dict.fromkeys(of_files))  # most files have the same
     calls = [*map(products_call, [square, *products]), *map(open_call, files)]
     seconds = interleave(calls, rounds=rounds, clock=time.thread_time, advance=advance)
+    return _single_rows(files, of_files, seconds)
+
+
+def _single_rows(files, of_files, seconds):
+    """One row for each file.
+
+    Args:
+        files: paths.
+        of_files: of each file, its sorted matrix products.
+        seconds: (rounds, n) of the square product, of the files' own products, each
+            list of them once, and of the files.
+    """
+    products = list(dict.fromkeys(of_files))
     per_mac = seconds[:, 0] / GEMM_SIZE**3  # (rounds,)
     own_seconds = dict(zip(products, seconds.T[1:], strict=False))
     file_seconds = seconds[:, 1 + len(products) :]
