@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from distilpose_keras import preset_files
 from distilpose_keras.bulk.parts import Settings
+from distilpose_keras.export.onnx.write import export_onnx
+from distilpose_keras.models.model import PoseModel
 
 COUNT, DAMAGED = 9, 4
 
@@ -24,6 +25,8 @@ def pictures(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def settings():
-    model = preset_files.preset_file("distilpose_nano")
-    return Settings(str(model), whole_image=True)
+def settings(tmp_path_factory):
+    """Of a file whose runtime starts at once, in every worker."""
+    path = tmp_path_factory.mktemp("model") / "nano.onnx"
+    export_onnx(PoseModel.from_preset("distilpose_nano"), path)
+    return Settings(str(path), whole_image=True)

@@ -90,8 +90,8 @@ def test_a_job_goes_on_with_the_same_settings_only(settings, tmp_path):
     open_job(out, settings)
     with pytest.raises(ValueError, match="started with another model or other options"):
         open_job(out, replace(settings, flip=True))
-    (tmp_path / "copy.keras").write_bytes(open(settings.model, "rb").read())
-    open_job(out, replace(settings, model=str(tmp_path / "copy.keras")))
+    (tmp_path / "copy.onnx").write_bytes(open(settings.model, "rb").read())
+    open_job(out, replace(settings, model=str(tmp_path / "copy.onnx")))
     (out / "_job.json").write_text("{")
     with pytest.raises(ValueError, match="started with another"):
         open_job(out, settings)
