@@ -5,6 +5,10 @@ import os
 
 # Before any backend is imported: TensorFlow's start-up chatter hides real warnings.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # A process per core is enough: threads of each would wait for those of the others.
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 import sys
 from pathlib import Path
