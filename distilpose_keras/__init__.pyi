@@ -5,14 +5,9 @@ from distilpose_keras.codecs.codec import Codec
 from distilpose_keras.codecs.coordinates import CoordinateCodec
 from distilpose_keras.codecs.heatmaps import HeatmapCodec
 from distilpose_keras.data.appearance import AppearanceAugmentation
-from distilpose_keras.data.coco import (
-    PeopleIndex,
-    coco_paths,
-    find_detections,
-    load_detections,
-    load_people,
-)
+from distilpose_keras.data.coco import PeopleIndex, coco_paths, load_people
 from distilpose_keras.data.dataset import PoseDataset
+from distilpose_keras.data.detections import find_detections, load_detections
 from distilpose_keras.data.images import ImageError, read_image
 from distilpose_keras.data.people_index import PersonInstance
 from distilpose_keras.data.shards.people import ShardedPeople, load_shards

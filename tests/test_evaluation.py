@@ -12,7 +12,8 @@ from distilpose_keras import evaluation
 from distilpose_keras import predictor as predictor_module
 from distilpose_keras.codecs.coordinates import CoordinateCodec
 from distilpose_keras.codecs.heatmaps import HeatmapCodec
-from distilpose_keras.data.coco import coco_paths, load_detections, load_people
+from distilpose_keras.data.coco import coco_paths, load_people
+from distilpose_keras.data.detections import load_detections
 from distilpose_keras.data.transforms import (
     box_to_center_scale,
     transform_points,

@@ -130,7 +130,7 @@ def _load_boxes(file, people):
     """Read detections and say what they leave out."""
     import numpy as np
 
-    from distilpose_keras.data.coco import find_detections, load_detections
+    from distilpose_keras.data.detections import find_detections, load_detections
 
     if file == "auto":
         from distilpose_keras.detection import PersonFinder

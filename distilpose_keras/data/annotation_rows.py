@@ -45,7 +45,7 @@ class AnnotationRows:
         self._areas = array("d")
         self._scores = array("f")
         self._crowds = array("b")
-        self._keypoints = array("f")
+        self._keypoints = array("d")
         self._lengths = array("i")
         self._worth = {}  # row -> numbers, of the few files with keypoint_scores
 
@@ -211,15 +211,15 @@ class AnnotationRows:
             columns: K positions of the keypoints in the file; -1 for one it lacks.
 
         Returns:
-            (n, K, 2) and (n, K) float32; 0 where there is nothing labelled, and where
+            (n, K, 2) and (n, K) float64; 0 where there is nothing labelled, and where
             a row has fewer keypoints than the columns ask for.
         """
         lengths = self.lengths
         starts = np.cumsum(lengths, dtype=np.int64)[rows] - lengths[rows]
-        points = np.zeros((len(rows), len(columns), 2), np.float32)
-        flags = np.zeros(points.shape[:2], np.float32)
+        points = np.zeros((len(rows), len(columns), 2))
+        flags = np.zeros(points.shape[:2])
         has = np.flatnonzero(lengths[rows] >= 3 * (max(columns, default=0) + 1))
-        starts, flat = starts[has], np.frombuffer(self._keypoints, np.float32)
+        starts, flat = starts[has], np.frombuffer(self._keypoints)
         for k, column in enumerate(columns):
             if column >= 0:
                 points[has, k, 0] = flat[starts + 3 * column]

@@ -31,10 +31,9 @@ class PoseDataset(keras.utils.PyDataset):
     """Batches of person crops with target keypoints, for `fit` on every backend.
 
     A batch is ``(images, targets)``: images (B, H, W, 3), and targets a dict of
-    ``keypoints`` (B, K, 2) in [0, 1] of the crop and ``weights`` (B, K, 1), for a
-    labelled joint inside the crop 1, or what the data set says that the label is worth,
-    and 0 for any other, float32. The last batch of an
-    epoch may be smaller.
+    ``keypoints`` (B, K, 2) in [0, 1] of the crop and ``weights`` (B, K, 1), float32:
+    for a labelled joint inside the crop 1, or what the data set says that the label is
+    worth, and 0 for any other. The last batch of an epoch may be smaller.
 
     What a batch holds follows from (seed, epoch, index) alone, whatever the number of
     workers, and of processes that each ask for their `part`. The order is drawn anew in
@@ -129,8 +128,8 @@ class PoseDataset(keras.utils.PyDataset):
         input_size = tuple(input_size)
         patches = None
         if cache is not None:
-            crops = {"input_size": input_size, "augmentation": augmentation}
-            crops["geometry"] = geometry
+            crops = {"input_size": input_size, "geometry": geometry}
+            crops["augmentation"] = augmentation
             patches = open_cache(cache, people, progress=True, **crops)
         loader = SampleLoader(
             people.schema,
@@ -244,8 +243,7 @@ class PoseDataset(keras.utils.PyDataset):
 
     def _forget(self):
         """Drop the order of the epoch and what was prepared in it."""
-        self._plan = None
-        self._last = -1
+        self._plan, self._last = None, -1
         self._forget_pending()
 
     def _forget_pending(self):

@@ -14,6 +14,7 @@ from distilpose_keras.data.annotation_fields import NO_ID
 CROWD = "crowd"
 WITHOUT_KEYPOINTS = "without keypoints"
 OTHER_CATEGORY = "of another category"
+BAD_BOX = "with a box outside the image or without area"
 LISTED_TWICE = "listed twice"
 # A box holds a body, not only its joints: COCO's boxes of people with all 17 labelled
 # reach beyond them by 0.11 of the joints' longer side (median of six people).
@@ -31,7 +32,7 @@ class Persons:
         boxes_xywh: (N, 4) float64 pixels, as the file has them or from the keypoints;
             not positive where there is neither.
         areas: (N,) float64, the box's where the file has none.
-        keypoints: (N, K, 2) float32 pixels.
+        keypoints: (N, K, 2) float64 pixels: matches hang on the last digit of a file.
         visibility: (N, K) uint8: 0 not labelled, 1 hidden, 2 visible.
         confidences: (N, K) float32 in [0, 1], what each label is worth.
         crowds: (N,) bool.
@@ -155,7 +156,8 @@ def _labels(rows, chosen, columns, filled, path):
     """Return keypoints (n, K, 2) and visibility (n, K) of some rows."""
     keypoints, flags = rows.keypoints(chosen, columns)
     labelled = flags > 0
-    finite = np.isfinite(keypoints).all(axis=-1)
+    with np.errstate(over="ignore"):  # finite where crops are made, in float32
+        finite = np.isfinite(keypoints.astype(np.float32)).all(axis=-1)
     bad = (labelled & ~(finite & np.isfinite(flags))).any(axis=1)
     if bad.any():
         raise ValueError(

@@ -1,57 +1,10 @@
 """What the synthetic people do: poses drawn within the joint limits."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from distilpose_keras.synthetic.chance import choose
-from distilpose_keras.synthetic.skeleton import (
-    BONE,
-    BONES,
-    JOINT_LIMITS,
-    rotations,
-)
-
-SIDES = ("left", "right")
-
-
-def _turn(pitch=0.0, roll=0.0, spin=0.0):
-    return rotations(np.array([[pitch, roll, spin]]))[0]
-
-
-@dataclass
-class Pose:
-    """The joint angles of one person and what they rest on.
-
-    Attributes:
-        action: name of the action it was drawn from.
-        angles: (19, 3) degrees per bone: flexion, sideways, twist (see `skeleton`).
-        root: (3, 3) orientation of the pelvis, before the person is turned to
-            face some way.
-        seat: None, or the fraction of stature between the hip joints and the seat.
-    """
-
-    action: str
-    angles: np.ndarray = field(default_factory=lambda: np.zeros((len(BONES), 3)))
-    root: np.ndarray = field(default_factory=lambda: np.eye(3))
-    seat: float | None = None
-
-    def set(self, bone, flexion=0.0, sideways=0.0, twist=0.0):
-        """Set the angles of one bone, in degrees."""
-        self.angles[BONE[bone]] = flexion, sideways, twist
-
-    def leg(self, side, *, hip, knee, abduction=4.0, rotation=-8.0, ankle=None):
-        """Set one leg; without ``ankle`` the sole stays level under an upright root."""
-        level = np.clip(knee - hip, -35, 25)
-        self.set(f"{side}_thigh", hip, abduction, rotation)
-        self.set(f"{side}_shank", knee)
-        self.set(f"{side}_foot", level if ankle is None else ankle)
-
-    def arm(self, side, shoulder, elbow, forearm=10.0):
-        """Set one arm: shoulder (flexion, abduction, rotation) and elbow flexion."""
-        self.set(f"{side}_upper_arm", *shoulder)
-        self.set(f"{side}_forearm", elbow, 0.0, forearm)
-
+from distilpose_keras.synthetic.pose import SIDES, Pose, turn
+from distilpose_keras.synthetic.skeleton import BONE, JOINT_LIMITS
 
 # Arms: ranges in degrees of shoulder flexion, abduction, internal rotation, elbow.
 _ARM_STYLES = {
@@ -126,7 +79,7 @@ def _walk(rng):
 
 
 def _run(rng):
-    pose = Pose("running", root=_turn(pitch=rng.uniform(2, 18)))
+    pose = Pose("running", root=turn(pitch=rng.uniform(2, 18)))
     front, back = rng.permutation(SIDES)
     pose.leg(front, hip=rng.uniform(35, 85), knee=rng.uniform(30, 100), abduction=2)
     pose.leg(back, hip=rng.uniform(-20, 8), knee=rng.uniform(10, 110), ankle=-20)
@@ -151,7 +104,7 @@ def _reach(rng):
 
 def _sit(rng):
     recline = rng.uniform(-18, 14)
-    pose = Pose("sitting", root=_turn(pitch=recline), seat=0.052)
+    pose = Pose("sitting", root=turn(pitch=recline), seat=0.052)
     crossed = rng.random() < 0.15
     spread = rng.uniform(2, 24)
     for side in SIDES:
@@ -178,7 +131,7 @@ def _seated_upper(rng, pose):
 
 def _sit_on_floor(rng):
     recline = rng.uniform(-25, 5)
-    pose = Pose("sitting", root=_turn(pitch=recline))
+    pose = Pose("sitting", root=turn(pitch=recline))
     if rng.random() < 0.5:  # legs stretched out or knees drawn up
         for side in SIDES:
             knee = rng.uniform(5, 95)
@@ -193,7 +146,7 @@ def _sit_on_floor(rng):
 
 def _crouch(rng):
     lean = rng.uniform(5, 30)
-    pose = Pose("crouching", root=_turn(pitch=lean))
+    pose = Pose("crouching", root=turn(pitch=lean))
     knee, spread = rng.uniform(85, 138), rng.uniform(5, 28)
     for side in SIDES:
         hip = np.clip(knee * 0.72 + lean + rng.uniform(0, 12), 40, 120)
@@ -208,7 +161,7 @@ def _crouch(rng):
 
 
 def _kneel(rng):
-    pose = Pose("crouching", root=_turn(pitch=rng.uniform(0, 15)))
+    pose = Pose("crouching", root=turn(pitch=rng.uniform(0, 15)))
     down, up = rng.permutation(SIDES)
     pose.leg(down, hip=rng.uniform(-5, 15), knee=rng.uniform(85, 110), ankle=-40)
     if rng.random() < 0.6:
@@ -222,7 +175,7 @@ def _kneel(rng):
 
 def _bend(rng):
     lean = rng.uniform(20, 65)
-    pose = Pose("bending", root=_turn(pitch=lean))
+    pose = Pose("bending", root=turn(pitch=lean))
     for side in SIDES:
         knee = rng.uniform(0, 45)
         pose.leg(
@@ -241,7 +194,7 @@ def _bend(rng):
 
 
 def _lunge(rng):
-    pose = Pose("lunging", root=_turn(pitch=rng.uniform(-5, 20)))
+    pose = Pose("lunging", root=turn(pitch=rng.uniform(-5, 20)))
     front, back = rng.permutation(SIDES)
     knee = rng.uniform(35, 95)
     pose.leg(front, hip=knee * rng.uniform(0.75, 1.05), knee=knee, abduction=10)
@@ -254,7 +207,7 @@ def _lunge(rng):
 
 def _lie(rng):
     spin = choose(rng, (0, 180, 90, -90), (0.5, 0.2, 0.15, 0.15))
-    pose = Pose("lying", root=_turn(pitch=-90) @ _turn(spin=spin + rng.normal(0, 6)))
+    pose = Pose("lying", root=turn(pitch=-90) @ turn(spin=spin + rng.normal(0, 6)))
     prone = spin == 180
     for side in SIDES:
         knee = rng.uniform(0, 25) if prone else rng.uniform(0, 1) ** 2 * 110

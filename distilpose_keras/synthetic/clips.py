@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from distilpose_keras.synthetic.actions import SIDES, Pose
 from distilpose_keras.synthetic.annotations import (
     VISIBLE,
     keypoint_visibility,
@@ -19,6 +18,7 @@ from distilpose_keras.synthetic.annotations import (
 from distilpose_keras.synthetic.body import pose_body
 from distilpose_keras.synthetic.clothing import sample_outfit
 from distilpose_keras.synthetic.objects import block
+from distilpose_keras.synthetic.pose import SIDES, Pose
 from distilpose_keras.synthetic.render import draw_scene, map_faces
 from distilpose_keras.synthetic.scene import Camera, Person, Scene
 from distilpose_keras.synthetic.skeleton import sample_physique, turn_about_y

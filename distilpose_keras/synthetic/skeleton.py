@@ -213,7 +213,7 @@ def forward_kinematics(physique, pose):
 
     Args:
         physique: the `Physique`.
-        pose: a `distilpose_keras.synthetic.actions.Pose`.
+        pose: a `distilpose_keras.synthetic.pose.Pose`.
 
     Returns:
         (19, 3, 3) orientations and (19, 3) origins of the bones, in metres, with the

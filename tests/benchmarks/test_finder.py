@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from distilpose_keras.commands import main
-from distilpose_keras.data.coco import find_detections
+from distilpose_keras.data.detections import find_detections
 
 
 def test_the_finder_that_ships_is_measured(data, tmp_path):

@@ -5,7 +5,8 @@ import json
 import cv2
 import pytest
 
-from distilpose_keras.data.coco import coco_paths, load_detections, load_people
+from distilpose_keras.data.coco import coco_paths, load_people
+from distilpose_keras.data.detections import load_detections
 from distilpose_keras.evaluation import evaluate
 from distilpose_keras.models.model import load_model
 from distilpose_keras.scoring import FIGURES

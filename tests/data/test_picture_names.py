@@ -7,7 +7,8 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
-from distilpose_keras.data.coco import load_detections, load_people
+from distilpose_keras.data.coco import load_people
+from distilpose_keras.data.detections import load_detections
 from distilpose_keras.data.picture_names import PictureNames, names_on_disk
 
 from .other_files import document, load, write

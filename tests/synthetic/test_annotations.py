@@ -5,11 +5,11 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from distilpose_keras.keypoints import COCO_17
-from distilpose_keras.synthetic.actions import Pose
 from distilpose_keras.synthetic.annotations import annotate, detect
 from distilpose_keras.synthetic.body import pose_body
 from distilpose_keras.synthetic.clothing import sample_outfit
 from distilpose_keras.synthetic.objects import block
+from distilpose_keras.synthetic.pose import Pose
 from distilpose_keras.synthetic.render import map_faces
 from distilpose_keras.synthetic.scene import Camera, Person, Scene
 from distilpose_keras.synthetic.skeleton import BONES, Physique, turn_about_y

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from distilpose_keras.keypoints import COCO_17
-from distilpose_keras.synthetic.actions import Pose, sample_pose
+from distilpose_keras.synthetic.actions import sample_pose
 from distilpose_keras.synthetic.body import pose_body
 from distilpose_keras.synthetic.casting import VARIED
 from distilpose_keras.synthetic.clothing import sample_outfit
 from distilpose_keras.synthetic.mesh import body_template
+from distilpose_keras.synthetic.pose import Pose
 from distilpose_keras.synthetic.skeleton import BONES, Physique, sample_physique
 
 K = {name: i for i, name in enumerate(COCO_17.names)}

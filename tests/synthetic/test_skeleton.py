@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from distilpose_keras.synthetic.actions import Pose, sample_pose
+from distilpose_keras.synthetic.actions import sample_pose
 from distilpose_keras.synthetic.casting import VARIED
+from distilpose_keras.synthetic.pose import Pose
 from distilpose_keras.synthetic.skeleton import (
     BONE,
     BONES,
