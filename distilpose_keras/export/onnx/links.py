@@ -23,10 +23,10 @@ class Links:
         node = self.makers.get(name)
         return node if node is not None and node.op_type in kinds else None
 
-    def reader(self, name, kind):
-        """The only node that reads a tensor if it is of a kind, else None."""
+    def reader(self, name, *kinds):
+        """The only node that reads a tensor if it is of one of the kinds, else None."""
         nodes = self.readers[name]
-        return nodes[0] if len(nodes) == 1 and nodes[0].op_type == kind else None
+        return nodes[0] if len(nodes) == 1 and nodes[0].op_type in kinds else None
 
     def split(self, node):
         """(tensor, scalar) of a node of two inputs, the scalar NaN if neither is one.

@@ -12,6 +12,8 @@ from distilpose_keras.export.statistics import WeightedLayer
 
 # Operators on feature maps that ONNX Runtime computes in int8.
 FEATURE_MAP_OPERATORS = frozenset({"Conv", "Add", "MaxPool", "Resize"})
+# ReLU and ReLU6, which the operator before them computes.
+CLIPPING = frozenset({"Relu", "Clip"})
 # Integer kernels work on so many channels at a time: for fewer they gain nothing.
 CHANNELS_AT_A_TIME = 8
 
@@ -48,17 +50,22 @@ def selective(proto):
 
     A convolution of the image and a linear map to the outputs stay float32: their few
     channels gain nothing; so does what decodes.
+
+    A convolution of each channel for itself is int8 as well. In float32 between two
+    integer maps it would not stay it: ONNX Runtime rounds its weights by itself
+    (`WeightBiasQuantization`), all channels by one scale.
     """
     links, sizes = Links(proto.graph), map_sizes(proto)
     chosen = {}
     for node, operator in zip(proto.graph.node, operators(proto), strict=True):
         chosen[operator] = FLOAT
-        if operator.decodes or _attributes(node).get("group", 1) != 1:
-            continue  # few products for each channel: nothing to gain
+        if operator.decodes:
+            continue
         if operator.kind in ("Conv", "MatMul") and operator.weighted:
             # Channels of (out, channels, h, w) and of (K, channels).
             channels = links.constants[operator.origin].dims[1]
-            if channels < CHANNELS_AT_A_TIME:
+            alone = _attributes(node).get("group", 1) != 1
+            if channels < CHANNELS_AT_A_TIME and not alone:
                 continue
         if operator.kind in FEATURE_MAP_OPERATORS and operator.rank == 4:
             patches = _cuts_patches(node, links, sizes)
@@ -81,7 +88,7 @@ def _cuts_patches(node, links, sizes):
         and not any(attributes.get("pads", ()))
         and {*attributes.get("dilations", ()), attributes.get("group", 1)} == {1}
         and not any(
-            reader.op_type in FEATURE_MAP_OPERATORS | {"Relu"}
+            reader.op_type in FEATURE_MAP_OPERATORS | CLIPPING
             for reader in links.readers[node.output[0]]
         )
     )
@@ -163,7 +170,7 @@ def open_with_outputs(proto, layers):
 def _feature_maps(proto):
     """Names of the tensors that feature-map operators and their ReLUs touch."""
     constants = {tensor.name for tensor in proto.graph.initializer}
-    kinds = FEATURE_MAP_OPERATORS | {"Relu"}
+    kinds = FEATURE_MAP_OPERATORS | CLIPPING
     found = {}
     for node, operator in zip(proto.graph.node, operators(proto), strict=True):
         if operator.kind in kinds and operator.rank == 4:

@@ -12,7 +12,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from distilpose_keras.export.onnx.links import Links, drop_unused
-from distilpose_keras.export.onnx.plan import map_sizes, outputs_first
+from distilpose_keras.export.onnx.plan import CLIPPING, map_sizes, outputs_first
 from distilpose_keras.export.precision import DYNAMIC, FLOAT, INT8
 from distilpose_keras.export.rounding import nearest
 
@@ -77,7 +77,7 @@ class _Writer:
         self.graph.node.extend(self.nodes)
 
     def _is_int8(self, node):
-        if node.op_type == "Relu":
+        if node.op_type in CLIPPING:
             maker = self.links.makers.get(node.input[0])
             return maker is not None and self._is_int8(maker)
         return self.precisions.get(node.output[0], FLOAT) == INT8
@@ -89,7 +89,7 @@ class _Writer:
             found.update(node.input, node.output)
         found &= self.ranges.keys()
         # A ReLU is computed by the operator before it: nothing lies between.
-        return {name for name in found if not self.links.reader(name, "Relu")}
+        return {name for name in found if not self.links.reader(name, *CLIPPING)}
 
     def _emit(self, node, quantized):
         """Append a node, reading the quantized form of its inputs."""

@@ -30,6 +30,7 @@ def test_the_maker_and_the_only_reader_of_a_tensor_are_found(graph):
     assert links.reader("square", "Mul") is None
     assert links.reader("sum", "Mul") is None  # read twice
     assert links.reader("keypoints", "Relu") is None
+    assert links.reader("square", "Clip", "Relu") is relu
 
 
 def test_a_node_is_split_into_tensor_and_scalar(graph):

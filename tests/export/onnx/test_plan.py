@@ -49,9 +49,7 @@ def test_other_convolutions_are_not_taken_for_patches(options, reader):
         outputs={"keypoints": (1, 8, None, None)},
         constants={"kernel": kernel},
     )
-    # A group has few products for each channel: nothing to gain.
-    expected = FLOAT if "group" in options else INT8
-    assert list(onnx_plan.selective(proto).values())[0] == expected
+    assert list(onnx_plan.selective(proto).values())[0] == INT8
 
 
 def test_a_linear_map_to_few_outputs_stays_in_floating_point():

@@ -56,6 +56,59 @@ def test_a_convolution_reads_and_writes_rounded_maps_with_rounded_weights():
     assert np.abs(exact - expected).max() > 2 * (high - low) / 255
 
 
+def test_a_convolution_is_rounded_as_its_clipping_leaves_it():
+    """Between the two it would be rounded by the steps of values that are cut off."""
+    nodes = [
+        make_node("Conv", ["image", "kernel", "bias"], ["map"], pads=[1, 0, 1, 0]),
+        make_node("Clip", ["map", "none", "six"], ["clipped"]),
+        make_node("Neg", ["clipped"], ["keypoints"]),
+    ]
+    constants = {"kernel": KERNEL, "bias": BIAS}
+    constants |= {"none": np.float32(0), "six": np.float32(6)}
+    outputs = {"keypoints": (1, 4, 6, 3)}
+    proto = onnx_model(nodes, image=IMAGE.shape, outputs=outputs, constants=constants)
+    plan = onnx_plan.selective(proto)
+    ranges = {"image": Range(-1, 3, -9, 9), "map": Range(-40, 40, -40, 40)}
+    ranges["clipped"] = Range(0, 6, 0, 6)
+    quantized = onnx_quantize.quantize(proto, plan, ranges, {})
+    readers = {
+        name: node.op_type for node in quantized.graph.node for name in node.input
+    }
+    assert readers["map"] == "Clip" and readers["clipped"] == "QuantizeLinear"
+    scales = np.abs(KERNEL).max(axis=(1, 2, 3)) / 127
+    kernel = np.rint(KERNEL / scales[:, None, None, None]) * scales[:, None, None, None]
+    bias = np.rint(BIAS / (scales * 4 / 255)) * scales * 4 / 255
+    clipped = np.clip(convolved(rounded(IMAGE, -1, 3), kernel, bias), 0, 6)
+    assert np.count_nonzero((clipped > 0) & (clipped < 6)) > 10
+    expected = rounded(clipped, 0, 6)
+    # A value between two steps may go either way; steps of 80 / 255 are 13 of these.
+    assert np.abs(-run(quantized, IMAGE) - expected).max() < 1.01 * 6 / 255
+
+
+def test_each_channel_for_itself_has_a_scale_of_its_own():
+    """Also where ONNX Runtime would round what it finds in floating point."""
+    image = RNG.uniform(-1, 3, (1, 4, 6, 5)).astype("float32")
+    kernel = RNG.normal(size=(4, 1, 3, 3)).astype("float32")
+    kernel *= np.array([1, 10, 100, 1000], "float32")[:, None, None, None]
+    nodes = [
+        make_node("MaxPool", ["image"], ["source"], kernel_shape=[1, 1]),
+        make_node("Conv", ["source", "kernel"], ["map"], pads=[1, 0, 1, 0], group=4),
+        make_node("Neg", ["map"], ["keypoints"]),
+    ]
+    constants = {"kernel": kernel}
+    outputs = {"keypoints": (1, 4, 6, 3)}
+    proto = onnx_model(nodes, image=image.shape, outputs=outputs, constants=constants)
+    plan = onnx_plan.selective(proto)
+    assert list(plan.values()) == [INT8, INT8, FLOAT]
+    ranges = dict.fromkeys(("image", "source"), Range(-1, 3, -9, 9))
+    ranges["map"] = Range(-9, 9, -9, 9)  # the first channel's
+    found = -run(onnx_quantize.quantize(proto, plan, ranges, {}), image)[0, 0]
+    exact = convolved(image[:, :1], kernel[:1], np.zeros(1))[0, 0]
+    # By one scale for all channels the first one's weights would be zeros.
+    assert np.abs(exact).mean() > 2
+    assert np.abs(found - exact).mean() < 0.05
+
+
 def test_given_weights_take_the_place_of_the_nearest():
     proto = convolution()
     plan = onnx_plan.selective(proto)
