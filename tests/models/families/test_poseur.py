@@ -15,6 +15,7 @@ from distilpose_keras.training.trainer import PoseTrainer
 from tests.models import reference
 from tests.models.shrunken import shrunken
 from tests.models.small import with_recipe_weights
+from tests.models.steps import batch, trained
 
 NAMES = ["poseur_mobilenetv2", "poseur_resnet50", "poseur_hrnet_w32"]
 NAMES += ["poseur_hrnet_w48"]
@@ -190,22 +191,6 @@ def test_heads_look_in_eight_directions_at_first():
     name = "keypoint_head-transformer-decoder-layers-1-attentions-1-sampling_offsets"
     bias = keras.ops.convert_to_numpy(model.get_layer(name).bias)
     np.testing.assert_array_equal(bias, offsets.ravel())
-
-
-def trained(model):
-    trainer = PoseTrainer(model)
-    trainer.compile(optimizer=keras.optimizers.Adam(1e-3), jit_compile=False)
-    return trainer
-
-
-def batch(model, count=2):
-    height, width = model.pose_config.input_size
-    images = recipe.images(count, seed=3, height=height, width=width)
-    rng = np.random.default_rng(4)
-    return images, {
-        "keypoints": rng.uniform(0.2, 0.8, (count, 17, 2)).astype("float32"),
-        "weights": np.ones((count, 17, 1), "float32"),
-    }
 
 
 @pytest.mark.slow

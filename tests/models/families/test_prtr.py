@@ -10,10 +10,10 @@ from distilpose_keras.models.checkpoints import load_checkpoint, state_dict
 from distilpose_keras.models.families.prtr import AssignQueries
 from distilpose_keras.models.model import PoseModel, build_model
 from distilpose_keras.models.presets import MODELS
-from distilpose_keras.training.trainer import PoseTrainer
 from tests.models import reference
 from tests.models.shrunken import shrunken
 from tests.models.small import with_recipe_weights
+from tests.models.steps import batch, trained
 
 SIZES = ("256x192", "384x288", "512x384")
 NAMES = [
@@ -106,22 +106,6 @@ def test_each_joint_gets_a_query_of_its_own():
     np.testing.assert_allclose(
         keras.ops.convert_to_numpy(keypoints)[0], points[0, [0, 2]], atol=1e-6
     )
-
-
-def batch(model, count=2):
-    height, width = model.pose_config.input_size
-    images = recipe.images(count, seed=3, height=height, width=width)
-    rng = np.random.default_rng(4)
-    return images, {
-        "keypoints": rng.uniform(0.2, 0.8, (count, 17, 2)).astype("float32"),
-        "weights": np.ones((count, 17, 1), "float32"),
-    }
-
-
-def trained(model):
-    trainer = PoseTrainer(model)
-    trainer.compile(optimizer=keras.optimizers.Adam(1e-3), jit_compile=False)
-    return trainer
 
 
 @pytest.mark.slow

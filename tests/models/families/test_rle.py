@@ -14,6 +14,7 @@ from distilpose_keras.training.trainer import PoseTrainer
 from tests.models import reference
 from tests.models.shrunken import shrunken
 from tests.models.small import with_recipe_weights
+from tests.models.steps import batch, trained
 
 FLOW_PARAMS = 53_784
 NAMES = ["rle_resnet50", "rle_resnet50_mmpose", "rle_hrnet_w48"]
@@ -22,22 +23,6 @@ TOLERANCE = 1e-3  # of a deviation, as the references state
 
 def small(name="rle_resnet50"):
     return with_recipe_weights(PoseModel(shrunken(MODELS[name])))
-
-
-def trained(model):
-    trainer = PoseTrainer(model)
-    trainer.compile(optimizer=keras.optimizers.Adam(1e-3), jit_compile=False)
-    return trainer
-
-
-def batch(model, count=2):
-    height, width = model.pose_config.input_size
-    images = recipe.images(count, seed=3, height=height, width=width)
-    rng = np.random.default_rng(4)
-    return images, {
-        "keypoints": rng.uniform(0.2, 0.8, (count, 17, 2)).astype("float32"),
-        "weights": np.ones((count, 17, 1), "float32"),
-    }
 
 
 def arrays(outputs):
