@@ -106,7 +106,13 @@ def test_a_teacher_that_is_none_is_refused_before_the_folder_is_touched(
     assert not out.exists()
 
 
-def test_a_teacher_of_other_crops_is_refused_before_the_folder_is_touched(tmp_path):
+def test_a_teacher_of_other_crops_is_refused_before_the_folder_is_touched(
+    tmp_path, monkeypatch
+):
+    def open_run(*_, **__):
+        raise AssertionError("the folder is touched")
+
+    monkeypatch.setattr(run, "open_run", open_run)
     path, out = tmp_path / "teacher.keras", tmp_path / "out"
     small("tokenpose", input_size=(32, 24)).save(path)
     with pytest.raises(ValueError, match="crops of 32x24, demo_student of 64x48"):
