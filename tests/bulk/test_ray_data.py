@@ -2,7 +2,6 @@
 
 import socket
 import sys
-import time
 
 import pytest
 
@@ -29,11 +28,9 @@ def test_a_port_without_a_cluster_is_given_up(monkeypatch):
     monkeypatch.setattr(ray_data, "ANSWER_SECONDS", 4)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes calls, says nothing
         address = f"127.0.0.1:{silent.getsockname()[1]}"
-        begun = time.monotonic()
         with pytest.raises(ValueError, match=f"no Ray cluster answers at {address}"):
             with ray_cluster(address, None):
                 pass
-        assert time.monotonic() - begun < 30
     with pytest.raises(ValueError, match="no Ray cluster answers"):  # nobody, now
         with ray_cluster(address, None):
             pass

@@ -95,7 +95,7 @@ def test_it_serves_until_it_is_interrupted(exported, tmp_path):
         with urllib.request.urlopen(address) as answer:
             assert b"distilpose" in answer.read()
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 130

@@ -88,16 +88,16 @@ def test_a_file_that_does_not_run_is_refused_by_its_trial(path):
 
 
 @pytest.mark.parametrize(
-    ("program", "said"),
+    ("program", "seconds", "said"),
     [
-        ("import os; os.abort()", "damaged .its runtime crashes on it"),
-        ("import time; time.sleep(60)", "did not run within 2 seconds"),
+        ("import os; os.abort()", 60, "damaged .its runtime crashes on it"),
+        ("import time; time.sleep(60)", 2, "did not run within 2 seconds"),
     ],
 )
-def test_a_trial_outlives_its_runtime(path, monkeypatch, program, said):
+def test_a_trial_outlives_its_runtime(path, monkeypatch, program, seconds, said):
     path.write_bytes(unsealed(path.read_bytes()))
     run = seal.subprocess.run
-    monkeypatch.setattr(seal, "TRIAL_SECONDS", 2)
+    monkeypatch.setattr(seal, "TRIAL_SECONDS", seconds)
     monkeypatch.setattr(
         seal.subprocess,
         "run",

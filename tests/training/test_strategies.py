@@ -164,7 +164,7 @@ def test_a_bad_picture_of_one_process_ends_both(backend, people, tmp_path):
     picture.write_bytes(picture.read_bytes()[:-3000])
     started = start_two(backend, tmp_path / "run", damaged)
     try:  # without care the two wait for each other
-        errors = [process.communicate(timeout=240)[1] for process in started]
+        errors = [process.communicate(timeout=600)[1] for process in started]
     finally:
         for process in started:
             process.kill()

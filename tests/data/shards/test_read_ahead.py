@@ -9,7 +9,7 @@ from distilpose_keras.data.shards.read_ahead import ReadAhead
 
 
 def wait_until(condition):
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
