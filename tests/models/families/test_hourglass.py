@@ -50,7 +50,7 @@ def test_published_weights_give_the_published_keypoints(name):
     assert_parity(model, as_one(arrays), tolerance=TOLERANCE, size=SIZE)
     if "stacks" in arrays:  # of the first image, every fourth joint
         stacks = heatmaps(model, output="stacked_heatmaps")[0, :-1, ::4]
-        assert_close(stacks, arrays["stacks"], TOLERANCE)
+        assert_close(stacks, arrays["stacks"], "stacks", TOLERANCE)
 
 
 def small():

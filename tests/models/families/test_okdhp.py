@@ -36,10 +36,11 @@ def test_published_weights_give_the_published_branches_and_ensemble(name):
     outputs = heatmaps(model, output="stacked_heatmaps")
     assert outputs.shape[1] == len(names)
     for i, output in enumerate(names):
-        assert_close(outputs[:, i], arrays[f"pred_{output}"], TOLERANCE)
+        assert_close(outputs[:, i], arrays[f"pred_{output}"], output, TOLERANCE)
     # Of four stacks, the published code takes other outputs for the branches' last.
     last = "pred_ensemble_last" if "pred_ensemble_last" in arrays else "pred_ensemble"
-    assert_close(heatmaps(model, output="ensemble"), arrays[last], TOLERANCE)
+    ensemble = heatmaps(model, output="ensemble")
+    assert_close(ensemble, arrays[last], "ensemble", TOLERANCE)
     first = f"b0_s{model.pose_config.stacks - 1}"
     expected = {"pred": arrays[f"pred_{first}"]}
     for ours, theirs in (

@@ -12,7 +12,7 @@ from distilpose_keras.models.families.poseur import first_offsets
 from distilpose_keras.models.model import PoseModel, build_model, load_model
 from distilpose_keras.models.presets import FIGURES, MODELS
 from distilpose_keras.training.trainer import PoseTrainer
-from tests.models import reference
+from tests.models import deviation, reference
 from tests.models.shrunken import shrunken
 from tests.models.small import with_recipe_weights
 from tests.models.steps import batch, trained
@@ -52,9 +52,8 @@ def arrays(outputs):
     return {name: keras.ops.convert_to_numpy(v) for name, v in outputs.items()}
 
 
-def assert_near(actual, expected, name, tolerance=TOLERANCE):
-    error = np.abs(actual - expected).max() / expected.std()
-    assert error < tolerance, f"{name}: {error:.1e} of its standard deviation"
+def assert_near(found, expected, name, tolerance=TOLERANCE):
+    deviation.assert_near(found, expected, name, tolerance)
 
 
 def with_inner(model):

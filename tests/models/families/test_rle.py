@@ -11,7 +11,7 @@ from distilpose_keras.models.checkpoints import load_checkpoint, state_dict
 from distilpose_keras.models.model import PoseModel, build_model, load_model
 from distilpose_keras.models.presets import MODELS
 from distilpose_keras.training.trainer import PoseTrainer
-from tests.models import reference
+from tests.models import deviation, reference
 from tests.models.shrunken import shrunken
 from tests.models.small import with_recipe_weights
 from tests.models.steps import batch, trained
@@ -29,9 +29,8 @@ def arrays(outputs):
     return {name: keras.ops.convert_to_numpy(v) for name, v in outputs.items()}
 
 
-def assert_near(actual, expected, name):
-    error = np.abs(actual - expected).max() / expected.std()
-    assert error < TOLERANCE, f"{name}: {error:.1e} of its standard deviation"
+def assert_near(found, expected, name):
+    deviation.assert_near(found, expected, name, TOLERANCE)
 
 
 def with_feature(model):
