@@ -82,7 +82,7 @@ class ONNXQuantizer:
         run = onnx_plan.open_with_outputs(self.graph, layers)
         statistics = collect(run, calibration, layers, progress=progress)
         self._ranges = statistics.ranges
-        self._rounded = _round(layers, statistics)
+        self._rounded = _round(layers, statistics, in_pairs=True)
 
     def wider(self, operator, precision):
         """Return the next precision: float32."""
@@ -112,10 +112,13 @@ def calibrate(kind, model, precision, crops, *, progress=False):
         return kind(model, precision, crops, progress=lambda: bar.advance(task))
 
 
-def _round(layers, statistics):
+def _round(layers, statistics, *, in_pairs=False):
     """Weights (out, K) as int8, by name."""
+    moments = statistics.moments
     return {
-        layer.weights: compensated(weights, statistics.moments[layer.weights])[0]
+        layer.weights: compensated(weights, moments[layer.weights], in_pairs=in_pairs)[
+            0
+        ]
         for layer, weights in layers.items()
     }
 

@@ -9,6 +9,10 @@ layer's inputs (Frantar et al., GPTQ, 2023).
 import numpy as np
 
 LEVELS = 127
+# Processors without VNNI (AVX2, AVX-512BW) add the products of two neighbouring
+# inputs, uint8 times int8, in 16 bits. Where the two weights are of one sign and have
+# more steps than these, the sum saturates and is wrong: 255 * 128 < 2^15 < 255 * 129.
+LEVELS_OF_PAIRS = 128
 # Fraction of the mean squared input that is added to each: directions in which the
 # calibration does not vary stay near their nearest step.
 DAMPING = 0.01
@@ -16,30 +20,33 @@ ROWS_PER_CROP = 128
 BLOCK = 64  # columns whose errors are distributed one by one
 
 
-def nearest(weights):
+def nearest(weights, *, in_pairs=False):
     """Round weights to int8 steps, one scale per output.
 
     Args:
         weights: (out, K) float.
+        in_pairs: whether columns 2i and 2i + 1 together are to stay within
+            `LEVELS_OF_PAIRS`.
 
     Returns:
         (out, K) int8 and the scales (out,) float64.
     """
-    scales = _scales(weights)
+    scales = _scales(weights, in_pairs)
     return np.rint(weights / scales[:, None]).astype(np.int8), scales
 
 
-def compensated(weights, moments):
+def compensated(weights, moments, *, in_pairs=False):
     """Round weights to int8 steps so that outputs change least.
 
     Args:
         weights: (out, K) float.
         moments: (K, K), the mean of x x^T over the inputs x of the layer.
+        in_pairs: see `nearest`.
 
     Returns:
         (out, K) int8 and the scales (out,) float64, those of `nearest`.
     """
-    scales = _scales(weights)
+    scales = _scales(weights, in_pairs)
     left = (np.asarray(weights, np.float64) / scales[:, None]).T  # (K, out)
     left = np.ascontiguousarray(left)
     steps = np.empty(left.shape, np.int8)
@@ -48,7 +55,12 @@ def compensated(weights, moments):
         end = min(begin + BLOCK, len(left))
         errors = np.empty((end - begin, left.shape[1]))
         for k in range(begin, end):
-            steps[k] = np.clip(np.rint(left[k]), -LEVELS, LEVELS)
+            low, high = -LEVELS, LEVELS
+            if in_pairs and k % 2:
+                before = steps[k - 1].astype(int)
+                low = np.maximum(low, -LEVELS_OF_PAIRS - np.minimum(before, 0))
+                high = np.minimum(high, LEVELS_OF_PAIRS - np.maximum(before, 0))
+            steps[k] = np.clip(np.rint(left[k]), low, high)
             error = errors[k - begin] = (left[k] - steps[k]) / factor[k, k]
             left[k + 1 : end] -= factor[k, k + 1 : end, None] * error
         # The columns after the block: all its errors in one matrix product.
@@ -56,9 +68,15 @@ def compensated(weights, moments):
     return np.ascontiguousarray(steps.T), scales
 
 
-def _scales(weights):
+def _scales(weights, in_pairs):
     """Steps per output; 1 where all weights are 0."""
     largest = np.abs(weights).max(axis=1).astype(np.float64)
+    if in_pairs:
+        even = np.pad(weights, ((0, 0), (0, weights.shape[1] % 2)))
+        pairs = even.reshape(len(weights), -1, 2)
+        sums = [np.maximum(sign * pairs, 0).sum(axis=2).max(axis=1) for sign in (1, -1)]
+        # Each of the two may be rounded up by half a step: one more, as is allowed.
+        largest = np.maximum(largest, np.maximum(*sums))
     return np.where(largest == 0, 1.0, largest / LEVELS)
 
 

@@ -44,3 +44,20 @@ def convolved(image, kernel, bias):
     padded = np.pad(image.astype("float64"), ((0, 0), (0, 0), (1, 1), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(padded[0], (3, 3), (1, 2))
     return np.einsum("chwij,ocij->ohw", windows, kernel)[None] + bias[:, None, None]
+
+
+def steps_of(rows):
+    """The step of each row (out, K): 127 make its largest weight, or pair."""
+    found = []  # of a pair only weights of one sign count together
+    for row in rows:
+        pairs = [row[i : i + 2] for i in range(0, len(row), 2)]
+        of_one_sign = [
+            abs(sum(w for w in p if w * s > 0)) for p in pairs for s in (1, -1)
+        ]
+        found.append(max(*np.abs(row), *of_one_sign) / 127)
+    return np.array(found)
+
+
+def channels_last(kernel):
+    """(out, C, h, w) -> (out, h * w * C), as integer kernels read it."""
+    return kernel.transpose(0, 2, 3, 1).reshape(len(kernel), -1)

@@ -19,6 +19,36 @@ def test_the_largest_magnitude_of_an_output_is_127_steps():
     np.testing.assert_allclose(scales, [0.01, 1])
 
 
+def test_pairs_of_one_sign_have_128_steps_at_most_together():
+    # By the largest alone: 127, 127, 127, -127, 127, 64. The first pair makes 254.
+    weights = np.array([[1.27, 1.27, 1.27, -1.27, 1.27, 0.64], [2, 0, 0, 0, 0, 0]])
+    steps, scales = rounding.nearest(weights, in_pairs=True)
+    np.testing.assert_allclose(scales, [0.02, 2 / 127])
+    np.testing.assert_array_equal(steps[0], np.rint(weights[0] / 0.02))
+    np.testing.assert_array_equal(steps[1], [127, 0, 0, 0, 0, 0])
+
+
+def test_an_odd_column_at_the_end_is_a_pair_of_its_own():
+    steps, scales = rounding.nearest(np.array([[0.3, 0.1, 1.27]]), in_pairs=True)
+    np.testing.assert_array_equal(steps, [[30, 10, 127]])
+
+
+def test_sums_of_pairs_fit_16_bits_however_errors_are_passed_on(rng):
+    weights = rng.laplace(size=(64, 41))
+    x = rng.normal(size=(500, 8)) @ rng.normal(size=(8, 41))
+    steps, scales = rounding.compensated(weights, x.T @ x / len(x), in_pairs=True)
+    np.testing.assert_allclose(scales, rounding.nearest(weights, in_pairs=True)[1])
+    pairs = np.pad(steps.astype(int), ((0, 0), (0, 1))).reshape(64, -1, 2)
+    for sign in (1, -1):
+        sums = 255 * np.maximum(sign * pairs, 0).sum(axis=2)
+        assert 2**14 < sums.max() < 2**15
+    errors = [
+        np.square(x @ (found * scales[:, None] - weights).T).mean()
+        for found in (steps, rounding.nearest(weights, in_pairs=True)[0])
+    ]
+    assert errors[0] < errors[1] / 4
+
+
 def test_uncorrelated_inputs_leave_the_nearest_steps(rng):
     weights = rng.normal(size=(6, 20))
     for one, other in zip(

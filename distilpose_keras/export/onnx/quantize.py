@@ -216,8 +216,11 @@ class _Writer:
 
     def _round_rows(self, name):
         """Weights as int8 (out, K), channels last, and one scale per output."""
-        weights = outputs_first(self._array(name))
-        steps, scales = nearest(weights.reshape(len(weights), -1))
+        array = self._array(name)
+        rows = outputs_first(array)
+        # A convolution of single channels multiplies one by one, not in pairs.
+        in_pairs = array.ndim == 2 or array.shape[1] > 1
+        steps, scales = nearest(rows.reshape(len(rows), -1), in_pairs=in_pairs)
         return self.rounded.get(name, steps), scales
 
     def _node(self, kind, inputs, output, **attributes):

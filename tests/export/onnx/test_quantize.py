@@ -17,10 +17,12 @@ from tests.export.bare_onnx import (
     RNG,
     TOKENS,
     WEIGHTS,
+    channels_last,
     convolution,
     convolved,
     linear,
     run,
+    steps_of,
 )
 
 
@@ -45,7 +47,7 @@ def test_a_convolution_reads_and_writes_rounded_maps_with_rounded_weights():
     low, high = 0.8 * exact.min(), 0.8 * exact.max()  # some values are clipped
     ranges = {"image": Range(-1, 3, -9, 9), "map": Range(low, high, -99, 99)}
     found = -run(onnx_quantize.quantize(proto, plan, ranges, {}), IMAGE)
-    scales = np.abs(KERNEL).max(axis=(1, 2, 3)) / 127
+    scales = steps_of(channels_last(KERNEL))
     steps = np.rint(KERNEL / scales[:, None, None, None])
     kernel = steps * scales[:, None, None, None]
     bias = np.rint(BIAS / (scales * 4 / 255)) * scales * 4 / 255
@@ -75,7 +77,7 @@ def test_a_convolution_is_rounded_as_its_clipping_leaves_it():
         name: node.op_type for node in quantized.graph.node for name in node.input
     }
     assert readers["map"] == "Clip" and readers["clipped"] == "QuantizeLinear"
-    scales = np.abs(KERNEL).max(axis=(1, 2, 3)) / 127
+    scales = steps_of(channels_last(KERNEL))
     kernel = np.rint(KERNEL / scales[:, None, None, None]) * scales[:, None, None, None]
     bias = np.rint(BIAS / (scales * 4 / 255)) * scales * 4 / 255
     clipped = np.clip(convolved(rounded(IMAGE, -1, 3), kernel, bias), 0, 6)
@@ -116,7 +118,7 @@ def test_given_weights_take_the_place_of_the_nearest():
     given = np.zeros((4, 3 * 3 * 8), np.int8)
     given[:, 8 * 2 + 2] = 127  # upper right, channel 2, as rows have it
     found = run(onnx_quantize.quantize(proto, plan, ranges, {"kernel": given}), IMAGE)
-    largest = np.abs(KERNEL).max(axis=(1, 2, 3))
+    largest = 127 * steps_of(channels_last(KERNEL))
     above = np.pad(IMAGE[:, 2:3, :-1, 2:], ((0, 0), (0, 0), (1, 0), (0, 0)))
     expected = above * largest[:, None, None] + BIAS[:, None, None]
     # Half a step of each activation, and half a step of the bias.
@@ -130,7 +132,7 @@ def test_a_linear_map_rounds_its_activations_as_they_come():
     assert list(plan.values()) == [DYNAMIC]
     quantized = onnx_quantize.quantize(proto, plan, {}, {})
     assert "MatMulInteger" in {node.op_type for node in quantized.graph.node}
-    scales = np.abs(WEIGHTS).max(axis=0) / 127
+    scales = steps_of(WEIGHTS.T)
     weights = np.rint(WEIGHTS / scales) * scales
     for tokens in (TOKENS, 10 * TOKENS):  # no range was calibrated
         low, high = min(tokens.min(), 0), max(tokens.max(), 0)
@@ -163,7 +165,7 @@ def test_patches_become_a_linear_map_whose_output_is_not_rounded(source, with_bi
     assert "MatMulInteger" in {node.op_type for node in quantized.graph.node}
     low, high = (-1.5, 3.5) if source == "map" else (maps.min(), maps.max())
     read = rounded(maps.astype("float64"), low, high)
-    scales = np.abs(kernel).max(axis=(1, 2, 3), keepdims=True) / 127
+    scales = steps_of(channels_last(kernel))[:, None, None, None]
     weights = np.rint(kernel / scales) * scales
     patches = read.reshape(2, 8, 2, 3, 2, 2)
     expected = np.einsum("bcihjw,ochw->boij", patches, weights)
