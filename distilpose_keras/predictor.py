@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from distilpose_keras.codecs.codec import Codec
-from distilpose_keras.codecs.heatmaps import with_dark
 from distilpose_keras.crops import crop_people
 from distilpose_keras.data.transforms import box_to_center_scale
 from distilpose_keras.formats.runtimes import open_runtime
@@ -131,7 +130,8 @@ class PosePredictor:
         Args:
             model: a `PoseModel`, the path of a ``.keras``, ``.tflite`` or ``.onnx``
                 file of this project, or the name of a model whose trained weights
-                are in the package, such as ``"distilpose_nano"``.
+                are in the package, such as ``"distilpose_nano"``, which runs in ONNX
+                Runtime.
             batch_size: crops run at once; TFLite files run them one by one.
             num_threads: threads of TFLite or ONNX Runtime; all cores by default.
             dark: whether peaks of heatmaps are refined by DARK; None as the model's
@@ -150,7 +150,7 @@ class PosePredictor:
         self.runtime: str = self._runtime.name
         # A student trained without a teacher has a score head that nobody taught.
         self._has_confidence = self.metadata.get("confidence", True)
-        self.codec: Codec = with_dark(self._runtime.codec, dark)
+        self.codec: Codec = self._runtime.codec.with_dark(dark)
         rule = self.metadata.get("person_score", DEFAULT_PERSON_SCORE)
         self.person_scores = PERSON_SCORES[rule]
 

@@ -12,7 +12,7 @@ from distilpose_keras.bulk.inputs import list_pictures
 from distilpose_keras.bulk.parts import PARTS_PER_WORKER, Settings, missing_parts
 from distilpose_keras.bulk.ray_data import make_parts, ray_cluster
 from distilpose_keras.memory import family_mb, growth_per_hour
-from distilpose_keras.preset_files import model_file
+from distilpose_keras.preset_files import runnable_file
 from distilpose_keras.synthetic import render_dataset
 
 RENDERED = 50  # pictures; more are the same under other names
@@ -28,7 +28,7 @@ def run(args):
     Args:
         args: namespace of the arguments of ``distilpose benchmark predict``.
     """
-    settings = Settings(str(Path(model_file(args.model)).absolute()))
+    settings = Settings(str(Path(runnable_file(args.model)).absolute()))
     counts = sorted({1, args.workers})
     with tempfile.TemporaryDirectory() as folder, Progress(transient=True) as bar:
         pictures = list_pictures([make_pictures(Path(folder) / "in", args.pictures)])

@@ -64,6 +64,22 @@ class Codec(ABC):
             f"{', '.join(self.outputs)}"
         )
 
+    def with_dark(self, dark: bool | None) -> "Codec":
+        """Return the codec that refines peaks by DARK, or does not.
+
+        Args:
+            dark: None changes nothing.
+
+        Raises:
+            ValueError: if there are no peaks to refine.
+        """
+        if dark is None:
+            return self
+        raise ValueError(
+            "DARK refines the peaks of heatmaps. Received: a model that predicts "
+            f"{', '.join(self.outputs)}"
+        )
+
     def scores_at(self, outputs: Outputs, keypoints: np.ndarray) -> np.ndarray | None:
         """Return the scores (N, K) that outputs give to other keypoints.
 

@@ -86,6 +86,10 @@ class HeatmapCodec(Codec):
         """Return the maps."""
         return outputs["heatmaps"]
 
+    def with_dark(self, dark: bool | None) -> "HeatmapCodec":
+        """Return the codec that refines peaks by DARK, or does not."""
+        return self if dark is None else replace(self, dark=dark)
+
     def positions(self, keypoints: np.ndarray) -> np.ndarray:
         """Return keypoints (..., K, 2) in pixels of the map."""
         return keypoints * np.array(self.heatmap_size[::-1])
@@ -113,22 +117,6 @@ class HeatmapCodec(Codec):
         n, k = np.indices(inside.shape)
         there = np.where(inside, maps[n, k, y, x], np.minimum(maps.max(axis=(2, 3)), 0))
         return np.where(same, scores, there)
-
-
-def with_dark(codec: Codec, dark: bool | None) -> Codec:
-    """Return a codec that refines peaks by DARK, or does not; None changes nothing.
-
-    Raises:
-        ValueError: if there are no peaks to refine.
-    """
-    if dark is None:
-        return codec
-    if not isinstance(codec, HeatmapCodec):
-        raise ValueError(
-            "DARK refines the peaks of heatmaps. Received: a model that predicts "
-            f"{', '.join(codec.outputs)}"
-        )
-    return replace(codec, dark=dark)
 
 
 def decode_heatmaps(

@@ -134,10 +134,10 @@ def split_model(texts):
         except ValueError as error:
             raise ValueError(f"input not found: {first}; as a model: {error}") from None
     if not preset_files.is_model(first):
-        return preset_files.preset_file(preset_files.DEFAULT), texts
+        return preset_files.runnable_file(preset_files.DEFAULT), texts
     if not others:
         raise ValueError(f"a model needs an INPUT. Received: {first} alone")
-    path = preset_files.model_file(first)
+    path = preset_files.runnable_file(first)
     if not path.is_file():
         raise ValueError(f"no such file: {first}")
     return path, others

@@ -8,7 +8,7 @@ from distilpose_keras.commands import cli
 SUMMARY = "TFLite and ONNX files, run and checked"
 PRECISIONS = {
     ".tflite": ("float32", "float16", "int8", "int8-full"),
-    ".onnx": ("float32", "int8"),
+    ".onnx": ("float32", "float16", "int8"),
 }
 FINDER_PRECISIONS = ("float32", "float16")  # of a person finder, in both
 EXAMPLES = """examples:

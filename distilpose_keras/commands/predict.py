@@ -166,7 +166,6 @@ def _annotator(arguments, model):
     from distilpose_keras.picture_writer import PictureWriter
     from distilpose_keras.pose_lines import PoseLines
     from distilpose_keras.predictor import PosePredictor
-    from distilpose_keras.tracking import PoseTracker
     from distilpose_keras.video.annotate import Annotator, threads_per_model
 
     find = _box_finder(arguments)
@@ -175,6 +174,8 @@ def _annotator(arguments, model):
     )
     tracker = None
     if arguments.track:
+        from distilpose_keras.tracking import PoseTracker
+
         tracker = PoseTracker(
             predictor,
             detect_every=arguments.detect_every or 1,

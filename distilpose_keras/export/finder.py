@@ -21,7 +21,6 @@ PRECISIONS = ("float32", "float16")
 # is above `SURE`, and of scores.
 TOLERANCES = {"float32": 1e-3, "float16": 2e-2}
 SURE = 0.05
-SMALL = 64  # numbers that stay float32: biases, which float16 does not make smaller
 
 
 def export_finder(
@@ -64,12 +63,13 @@ def _onnx(model, precision, document):
     import onnx
 
     from distilpose_keras.export.onnx.graph import tidy
+    from distilpose_keras.export.onnx.half import store_half
 
     proto = onnx.load_from_string(float_onnx(model))
     tidy(proto)
     _spell_doubling(proto.graph)
     if precision == "float16":
-        _store_half(proto.graph)
+        store_half(proto.graph)
     embed_onnx(proto, document)
     onnx.checker.check_model(proto, full_check=True)
     return proto.SerializeToString()
@@ -89,27 +89,6 @@ def _spell_doubling(graph):
             for attribute in node.attribute:
                 if attribute.name in wanted:
                     attribute.s = wanted[attribute.name]
-
-
-def _store_half(graph):
-    """Store weights as float16, each cast to float32 where it is used."""
-    from onnx import TensorProto, helper, numpy_helper
-
-    stored, casts = [], []
-    for tensor in graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.size <= SMALL:
-            stored.append(tensor)
-            continue
-        half = f"{tensor.name}/half"
-        stored.append(numpy_helper.from_array(values.astype(np.float16), half))
-        casts.append(
-            helper.make_node("Cast", [half], [tensor.name], to=TensorProto.FLOAT)
-        )
-    nodes = [*casts, *graph.node]
-    del graph.initializer[:], graph.node[:]
-    graph.initializer.extend(stored)
-    graph.node.extend(nodes)
 
 
 def _tflite(model, precision, document):

@@ -14,7 +14,7 @@ import numpy as np
 from distilpose_keras.codecs.coordinates import CoordinateCodec
 from distilpose_keras.formats.seal import check_runs
 from distilpose_keras.keypoints import KeypointSchema
-from distilpose_keras.preset_files import model_file
+from distilpose_keras.preset_files import runnable_file
 from distilpose_keras.types import FilePath
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def open_runtime(
 
     Args:
         model: a `PoseModel`, the path of a ``.keras``, ``.tflite`` or ``.onnx`` file
-            written by this project, or the name of a preset.
+            written by this project, or the name of a preset, which runs as ONNX.
         num_threads: threads of the TFLite or ONNX runtime; all cores by default.
             Keras manages its own.
 
@@ -37,7 +37,7 @@ def open_runtime(
     """
     if not isinstance(model, str | os.PathLike):
         return KerasRuntime(model)
-    path = model_file(model)
+    path = runnable_file(model)
     if not path.is_file():
         raise ValueError(f"model file not found: {path}")
     if path.suffix == ".keras":

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 
-from distilpose_keras.codecs.heatmaps import with_dark
 from distilpose_keras.codecs.subpixel import SubpixelCodec, draw_gaussians
 from distilpose_keras.geometry import ALIGNED
 from distilpose_keras.keypoints import COCO_17
@@ -51,7 +50,7 @@ def test_a_keypoint_whose_truncated_box_is_off_the_map_loses_its_weight(x, weigh
 @pytest.mark.backend
 @pytest.mark.parametrize("dark, error_px", [(True, 0.02), (False, 0.5)])
 def test_what_is_drawn_is_found_again(dark, error_px):
-    codec = with_dark(CODEC, dark)
+    codec = CODEC.with_dark(dark)
     rng = np.random.default_rng(3)
     keypoints = rng.uniform(0.2, 0.8, (2, 17, 2))
     maps, _ = codec.encode(keypoints, np.ones((2, 17, 1)))

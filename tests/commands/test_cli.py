@@ -186,6 +186,10 @@ def test_a_model_may_come_before_the_inputs_and_has_a_default(tmp_path, monkeypa
     assert cli.split_model(["a.jpg", "b.jpg"]) == (preset, ["a.jpg", "b.jpg"])
     assert cli.split_model(["distilpose_nano", "b.jpg"]) == (preset, ["b.jpg"])
     assert cli.split_model([str(mine), "b.jpg"]) == (mine, ["b.jpg"])
+    exported = tmp_path / "distilpose_nano.onnx"
+    exported.touch()
+    assert cli.split_model(["a.jpg"]) == (exported, ["a.jpg"])
+    assert cli.split_model(["distilpose_nano", "b.jpg"]) == (exported, ["b.jpg"])
     with pytest.raises(ValueError, match="needs an INPUT"):
         cli.split_model([str(mine)])
     with pytest.raises(ValueError, match="no such file: gone.onnx"):

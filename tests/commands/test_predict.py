@@ -1,6 +1,8 @@
 """`distilpose predict`: pictures and COCO-format JSON, and one line on mistakes."""
 
 import json
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -49,6 +51,32 @@ def test_boxes_of_a_file_give_poses_in_coco_format(predict, model, folder, tmp_p
     drawn = cv2.imread(str(out / "000000000012.jpg")).astype(int)
     original = cv2.imread(str(folder / "000000000012.jpg")).astype(int)
     assert np.abs(drawn - original).max() > 60
+
+
+# The command where importing Keras or a backend ends it.
+WITHOUT_KERAS = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("keras", "tensorflow", "jax", "torch"):
+            sys.exit(f"{name} is imported")
+
+sys.meta_path.insert(0, Refuse())
+import distilpose_keras.commands.main
+sys.meta_path.insert(0, Refuse())  # before who waits for Keras, too
+distilpose_keras.commands.main.main(sys.argv[1:])
+"""
+
+
+def test_the_preset_needs_no_keras(folder, tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", WITHOUT_KERAS, "predict", folder, "--out", out]
+    done = subprocess.run(
+        [*command, "--whole-image"], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads((out / "poses.json").read_text())) == 2
 
 
 def test_whole_image_is_one_person(predict, model, folder, tmp_path):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from distilpose_keras.export.convert import check_model
+from distilpose_keras.export.onnx.half import store_half
 from distilpose_keras.export.quantizers import (
     ONNXQuantizer,
     calibrate,
@@ -17,7 +18,7 @@ from distilpose_keras.types import FilePath
 if TYPE_CHECKING:
     from distilpose_keras.models.model import PoseModel
 
-PRECISIONS = ("float32", "int8")
+PRECISIONS = ("float32", "float16", "int8")
 
 
 def export_onnx(
@@ -35,7 +36,8 @@ def export_onnx(
     operators of the standard domain, opset 17. The file appears under its name only
     after ONNX Runtime has run it and reproduced the model's outputs.
 
-    ``int8`` computes convolutions and linear maps in int8 and the rest in float32.
+    ``float16`` stores weights in half the space and computes in float32. ``int8``
+    computes convolutions and linear maps in int8 and the rest in float32.
 
     Args:
         model: a `PoseModel`, trained on any backend.
@@ -62,5 +64,8 @@ def export_onnx(
         )
         content = quantizer.build(quantizer.plan)
     else:
-        content = finish_onnx(tidy_onnx(model), model, precision)
+        proto = tidy_onnx(model)
+        if precision == "float16":
+            store_half(proto.graph)
+        content = finish_onnx(proto, model, precision)
     write_checked(content, path, model, precision, calibration)

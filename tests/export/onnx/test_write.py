@@ -11,7 +11,7 @@ from distilpose_keras.export.onnx.write import export_onnx
 from distilpose_keras.formats.metadata import read_metadata
 from distilpose_keras.formats.runtimes import open_runtime
 
-FILES = ["float32.onnx", "int8.onnx"]
+FILES = ["float32.onnx", "float16.onnx", "int8.onnx"]
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +23,7 @@ def truth(student, crops):
     "name, tolerance",
     [
         ("float32.onnx", 1e-5),
+        ("float16.onnx", 1e-3),
         ("int8.onnx", 2e-2),
     ],
 )
@@ -87,5 +88,5 @@ def test_a_truncated_file_is_refused(exported, tmp_path):
 
 
 def test_an_unknown_precision_is_refused(student, tmp_path):
-    with pytest.raises(ValueError, match="precision must be one of .*'float16'"):
-        export_onnx(student, tmp_path / "student.onnx", precision="float16")
+    with pytest.raises(ValueError, match="precision must be one of .*'int8-full'"):
+        export_onnx(student, tmp_path / "student.onnx", precision="int8-full")
