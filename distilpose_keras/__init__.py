@@ -60,7 +60,7 @@ _HOME = {
     "warmup_cosine": "training.schedules",
     "strategy_scope": "training.strategies",
     "train": "training.loop",
-    "PoseEvaluation": "evaluation",
+    "PoseEvaluation": "training.pose_evaluation",
     "evaluate": "evaluation",
     "predict_people": "evaluation",
     "PersonFinder": "detection",

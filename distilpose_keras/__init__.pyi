@@ -16,7 +16,7 @@ from distilpose_keras.data.transforms import Augmentation
 from distilpose_keras.detection import PersonFinder, boxes_of
 from distilpose_keras.distillation.distiller import Distiller
 from distilpose_keras.drawing import draw_poses
-from distilpose_keras.evaluation import PoseEvaluation, evaluate, predict_people
+from distilpose_keras.evaluation import evaluate, predict_people
 from distilpose_keras.export.calibration import calibration_crops
 from distilpose_keras.export.finder import export_finder
 from distilpose_keras.export.onnx.write import export_onnx
@@ -45,6 +45,7 @@ from distilpose_keras.tracking import PoseTracker, TrackedPoses
 from distilpose_keras.training.callbacks import NonFiniteLoss
 from distilpose_keras.training.loop import train
 from distilpose_keras.training.optimizers import make_optimizer
+from distilpose_keras.training.pose_evaluation import PoseEvaluation
 from distilpose_keras.training.schedules import WarmupStep, warmup_cosine
 from distilpose_keras.training.strategies import strategy_scope
 from distilpose_keras.training.trainer import PoseTrainer

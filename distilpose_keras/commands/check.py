@@ -30,7 +30,7 @@ def add_arguments(parser):
     add("--flip-pairs", **cli.FLIP_PAIRS)
     add(
         "--model",
-        type=cli.trained_model,
+        type=cli.runnable_model,
         metavar="FILE",
         help="compare left and right with this model's",
     )

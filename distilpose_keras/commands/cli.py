@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from distilpose_keras import preset_files
+from distilpose_keras.commands import extras
 from distilpose_keras.files import standard_error_dropped
 
 # Before a backend is imported: its start-up log hides the one line that counts.
@@ -112,8 +113,17 @@ def model_file(text):
 
 def trained_model(text):
     """Argument type: the path of a model file, given as such or as a preset's name."""
+    return _model(text, preset_files.model_file)
+
+
+def runnable_model(text):
+    """Argument type: the same, for who runs it alone: of a preset the exported file."""
+    return _model(text, preset_files.runnable_file)
+
+
+def _model(text, path_of):
     try:
-        return input_file(preset_files.model_file(text))
+        return input_file(path_of(text))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
@@ -213,7 +223,10 @@ def _exit_code(error, number):
     mistake = isinstance(error, ValueError | OSError | ModuleNotFoundError)
     if not mistake or os.environ.get("DISTILPOSE_DEBUG"):
         raise error
-    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    line = str(error)
+    if isinstance(error, ModuleNotFoundError):
+        line = extras.how_to_install(error.name) or line
+    print(f"error: {' '.join(line.split())}", file=sys.stderr)
     return 2
 
 

@@ -4,10 +4,11 @@ The page runs exported files on the device that shows it; pictures do not leave 
 is served to this machine alone, or written into a folder for a host of static files.
 """
 
+import sys
 from pathlib import Path
 
 from distilpose_keras import preset_files
-from distilpose_keras.commands import cli
+from distilpose_keras.commands import cli, extras
 
 SUMMARY = "a page that runs models in the browser"
 LAST_PORT = 65_535
@@ -63,13 +64,11 @@ def run(arguments):
     if out and out.exists() and any(out.iterdir()) and not arguments.overwrite:
         raise ValueError(f"output folder is not empty (use --overwrite): {out}")
     from distilpose_keras.detection import PRESET
-    from distilpose_keras.web.exports import browser_files
     from distilpose_keras.web.site import page_site, write_site
 
     files = []
     for model in arguments.models or [preset_files.DEFAULT]:
-        path = Path(preset_files.model_file(model))
-        files += browser_files(path) if path.suffix == ".keras" else [path]
+        files += _browser_files(model)
     finder = PRESET if arguments.finder is None else arguments.finder
     if finder == NO_FINDER:
         finder = None
@@ -79,6 +78,27 @@ def run(arguments):
         print(f"wrote {out}: {len(site)} files for a host of static files")
     else:
         _serve(site, arguments)
+
+
+def _browser_files(model):
+    """Files that browsers run, of a model by path or by a preset's name."""
+    from distilpose_keras.web.exports import browser_files
+
+    path = Path(preset_files.model_file(model))
+    if path.suffix != ".keras":
+        return [path]
+    ready = preset_files.runnable_file(model)
+    if ready == path:
+        return browser_files(path)
+    try:
+        return [*browser_files(path, [".tflite"]), ready]
+    except ModuleNotFoundError as error:
+        print(
+            f"warning: {ready.name} alone, which is slower in browsers than a .tflite "
+            f"file: {extras.how_to_install(error.name) or error}",
+            file=sys.stderr,
+        )
+        return [ready]
 
 
 def _serve(site, arguments):

@@ -24,7 +24,7 @@ def add_arguments(parser):
     """Add the arguments of the command."""
     parser.epilog = EXAMPLES
     add = parser.add_argument
-    add("model", metavar="MODEL", type=cli.trained_model, help=cli.MODEL_FILE)
+    add("model", metavar="MODEL", type=cli.runnable_model, help=cli.MODEL_FILE)
     add(
         "--data",
         required=True,

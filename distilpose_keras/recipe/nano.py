@@ -14,7 +14,6 @@ import keras
 from distilpose_keras.data.cutouts import CutoutsAndLight
 from distilpose_keras.data.dataset import PoseDataset
 from distilpose_keras.data.transforms import Augmentation
-from distilpose_keras.evaluation import PoseEvaluation
 from distilpose_keras.files import atomic_path
 from distilpose_keras.models.backbones.lite import freeze_trunk
 from distilpose_keras.models.backbones.movenet import STAGES as LAYOUT
@@ -25,6 +24,7 @@ from distilpose_keras.models.presets import MODELS, config_to_dict
 from distilpose_keras.recipe.stages import load_splits
 from distilpose_keras.training.loop import train
 from distilpose_keras.training.optimizers import make_optimizer
+from distilpose_keras.training.pose_evaluation import PoseEvaluation
 from distilpose_keras.training.run_record import open_run
 from distilpose_keras.training.schedules import warmup_cosine
 from distilpose_keras.training.trainer import PoseTrainer

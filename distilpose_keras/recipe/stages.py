@@ -7,7 +7,6 @@ from distilpose_keras.data.coco import coco_paths, load_people
 from distilpose_keras.data.dataset import PoseDataset
 from distilpose_keras.data.shards.people import ShardedPeople
 from distilpose_keras.data.transforms import Augmentation
-from distilpose_keras.evaluation import PoseEvaluation
 from distilpose_keras.export.calibration import calibration_crops
 from distilpose_keras.export.onnx.write import export_onnx
 from distilpose_keras.export.reproduce import ExportError
@@ -18,6 +17,7 @@ from distilpose_keras.synthetic import render_dataset
 from distilpose_keras.training.local_copy import OnLocalCopy
 from distilpose_keras.training.loop import train
 from distilpose_keras.training.optimizers import make_optimizer
+from distilpose_keras.training.pose_evaluation import PoseEvaluation
 from distilpose_keras.training.schedules import WarmupStep, warmup_cosine
 
 # Writer and precision of each file.

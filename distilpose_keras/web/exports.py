@@ -1,6 +1,7 @@
 """Files that browsers run, of trained models that they do not: made once and kept."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from distilpose_keras.files import remove_partial
@@ -10,7 +11,9 @@ from distilpose_keras.web.runtimes import cache_folder
 SUFFIXES = (".tflite", ".onnx")  # the page opens the first one
 
 
-def browser_files(model: FilePath, *, say=print) -> list[Path]:
+def browser_files(
+    model: FilePath, suffixes: Sequence[str] = SUFFIXES, *, say=print
+) -> list[Path]:
     """Return the float32 files of a trained ``.keras`` file, exported if they are not.
 
     They lie in the cache, by the content of the model's file and this package's
@@ -18,6 +21,7 @@ def browser_files(model: FilePath, *, say=print) -> list[Path]:
 
     Args:
         model: the ``.keras`` file.
+        suffixes: of the files that are wanted, some of `SUFFIXES`.
         say: told in a line what is exported.
 
     Raises:
@@ -26,7 +30,7 @@ def browser_files(model: FilePath, *, say=print) -> list[Path]:
     """
     path = Path(model)
     folder = cache_folder() / "exports" / _key(path)
-    files = [folder / f"{path.stem}{suffix}" for suffix in SUFFIXES]
+    files = [folder / f"{path.stem}{suffix}" for suffix in suffixes]
     if not all(file.is_file() for file in files):
         say(f"exporting {path.name} for browsers, once")
         _export(path, files)

@@ -196,6 +196,17 @@ def test_a_model_may_come_before_the_inputs_and_has_a_default(tmp_path, monkeypa
         cli.split_model(["gone.onnx", "b.jpg"])
 
 
+def test_of_a_preset_who_runs_it_takes_the_exported_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(preset_files, "FOLDER", tmp_path)
+    for suffix in (".keras", ".onnx"):
+        (tmp_path / f"a_preset{suffix}").touch()
+    assert cli.runnable_model("a_preset") == tmp_path / "a_preset.onnx"
+    assert cli.trained_model("a_preset") == tmp_path / "a_preset.keras"
+    for kind in (cli.runnable_model, cli.trained_model):
+        with pytest.raises(argparse.ArgumentTypeError, match="no trained weights of"):
+            kind("another_preset")
+
+
 @pytest.mark.parametrize("others", [[], ["photo.jpg"]])
 def test_a_misspelt_preset_is_answered_with_the_nearest(tmp_path, monkeypatch, others):
     monkeypatch.setattr(preset_files, "FOLDER", tmp_path)

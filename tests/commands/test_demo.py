@@ -10,7 +10,8 @@ import urllib.request
 
 import pytest
 
-from distilpose_keras.web import runtimes
+from distilpose_keras import preset_files
+from distilpose_keras.web import exports, runtimes
 
 
 @pytest.fixture
@@ -36,6 +37,20 @@ def test_the_finder_comes_along(demo, exported, tmp_path, arguments, listed):
     files = json.loads((tmp_path / "files.json").read_text())
     assert files.get("finder") == listed
     assert (tmp_path / "finder").is_dir() == bool(listed)
+
+
+def test_without_tensorflow_the_preset_is_its_onnx_file(
+    demo, tmp_path, capsys, monkeypatch
+):
+    def lack(path, suffixes):
+        raise ModuleNotFoundError("No module named 'tf2onnx'", name="tf2onnx")
+
+    monkeypatch.setattr(exports, "browser_files", lack)
+    assert demo("--out", tmp_path / "site") == 0
+    (model,) = (tmp_path / "site" / "models").iterdir()
+    assert model.read_bytes() == preset_files.runnable_file(model.stem).read_bytes()
+    warning = capsys.readouterr().err
+    assert warning.count("\n") == 1 and "distilpose-keras[export]" in warning
 
 
 def test_a_folder_with_files_is_left_alone(demo, exported, tmp_path, mistake):

@@ -21,6 +21,7 @@ def test_a_model_is_exported_once(student, tmp_path):
     assert [open_runtime(file).name for file in files] == ["tflite", "onnx"]
     assert exports.browser_files(path, say=said.append) == files
     assert said == ["exporting mine.keras for browsers, once"]
+    assert exports.browser_files(path, [".onnx"], say=said.append) == files[1:]
 
 
 def test_other_weights_are_another_file(tmp_path):

@@ -23,6 +23,7 @@ FILES = {
     "float16.tflite": TOLERANCE_PX,
     "int8.tflite": 4.0,
     "float32.onnx": TOLERANCE_PX,
+    "float16.onnx": TOLERANCE_PX,
     "int8.onnx": 4.0,
 }
 CORNER = KeypointSchema(
