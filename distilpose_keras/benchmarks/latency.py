@@ -66,7 +66,7 @@ def run(args):
 def measure(files, threads, rounds, ops):
     """Do the work of `run` in this process."""
     rows = []
-    with Progress(console=Console(stderr=True), transient=True) as bar, _one_core():
+    with Progress(console=Console(stderr=True), transient=True) as bar, one_core():
         task = bar.add_task("latency", total=rounds)
 
         def advance():
@@ -80,7 +80,7 @@ def measure(files, threads, rounds, ops):
 
 
 @contextlib.contextmanager
-def _one_core():
+def one_core():
     """Keep this process on one of its cores, where the system can."""
     if not hasattr(os, "sched_setaffinity"):
         yield

@@ -59,6 +59,12 @@ RUNS = (
         modules=("tensorflow", "tf2onnx", "onnxruntime", "ai_edge_litert"),
     ),
     Run(
+        "models",
+        "models",
+        "models demo_student --rounds 2",
+        modules=("tensorflow", "ai_edge_litert"),
+    ),
+    Run(
         "data",
         "data --data coco",
         "data --data coco --rounds 1 --workers 1 --people 0",

@@ -11,6 +11,7 @@ SUMMARY = "speed of files, input, training, scoring, videos, the finder"
 EXAMPLES = """examples:
   %(prog)s latency student_float32.tflite student_int8.tflite
   %(prog)s latency student.onnx --threads 4 --profile
+  %(prog)s models --largest 5 --chart latency.png
   %(prog)s data --data coco
   %(prog)s training --model distilpose_s
   %(prog)s evaluation --json evaluation.json
@@ -55,6 +56,14 @@ def _add_latency(add):
     add("--threads", **NUMBER, default=1, help="also with 2, 4, ... N")
     add("--rounds", **NUMBER, default=50, help="medians count")
     add("--profile", action="store_true", help="also the time per kind of operator")
+
+
+def _add_models(add):
+    add("models", nargs="*", metavar="NAME", help="default: all up to --largest")
+    gmacs = {"type": cli.positive_float, "metavar": "GMACS"}
+    add("--largest", **gmacs, default=40.0, help="of a model (default: 40)")
+    add("--rounds", **NUMBER, default=7, help="medians count")
+    add("--chart", type=cli.output_file, metavar="FILE", help="draw AP over time, .png")
 
 
 def _add_data(add):
@@ -237,6 +246,7 @@ KINDS = {
         "exported files: medians and ratios on one core, threads, batches",
         _add_latency,
     ),
+    "models": ("named models as files, beside their papers' AP", _add_models),
     "data": ("the input pipeline against the plain way to write it", _add_data),
     "training": ("training steps on this machine", _add_training),
     "finder": ("the person finder: recall, precision, milliseconds", _add_finder),

@@ -1,7 +1,8 @@
 """Fill the documentation's figures from the file that they were measured into.
 
-Without --check the pages are written anew; with it they are compared only. Behind a
-number or around a table of a page a comment says which figure it is: see
+Without --check the pages are written anew, and the chart of the models is drawn beside
+the file; with it pages are compared only. Behind a number or around a table of a page a
+comment says which figure it is: see
 `distilpose_keras.report.documentation`. It is of the checkout, and no subcommand of
 `distilpose`: an installation has no documentation.
 """
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 FILE = Path("docs/figures.json")
+CHART = "latency.png"  # beside the file
 EXAMPLES = """examples:
   %(prog)s
   %(prog)s --check
@@ -64,4 +66,17 @@ def run(arguments):
         for difference in differences:
             print(f"{page}:{difference.line}: {difference.message}", file=sys.stderr)
         left += len(differences)
+    if not arguments.check and not arguments.pages:
+        _draw(figures, arguments.file.parent)
     return int(left > 0)
+
+
+def _draw(figures, folder):
+    """Draw the charts whose figures there are."""
+    if "models" in figures.entries:
+        from distilpose_keras.files import atomic_path
+        from distilpose_keras.report.charts import latency_chart
+
+        with atomic_path(folder / CHART) as temporary:
+            latency_chart(figures.entries["models"]["rows"]).savefig(temporary)
+        print(f"{folder / CHART}: drawn")

@@ -1,4 +1,4 @@
-"""Charts: loss curves, one per term with a line per model; reliability of scores."""
+"""Charts: loss curves, one per term; reliability of scores; AP of models over time."""
 
 import math
 
@@ -76,6 +76,51 @@ def reliability_chart(reliability):
     share.set(xlabel="score of a keypoint", ylabel="share")
     for axis in (curve, share):
         axis.grid(alpha=0.25)
+    return figure
+
+
+def latency_chart(rows):
+    """Draw the AP of models over the time that a crop takes, a colour per family.
+
+    Args:
+        rows: dicts of ``model``, ``family``, ``ms`` and ``paper_ap``; those without an
+            AP are left out.
+
+    Returns:
+        matplotlib's ``Figure``.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5.4), dpi=130, layout="constrained")
+    axis = figure.subplots()
+    rows = [row for row in rows if row["paper_ap"] is not None]
+    families = list(dict.fromkeys(row["family"] for row in rows))
+    for number, family in enumerate(families):
+        own = sorted(
+            (row["ms"], row["paper_ap"], row["model"])
+            for row in rows
+            if row["family"] == family
+        )
+        times, figures, names = zip(*own, strict=True)
+        style = {"color": f"C{number % 10}", "marker": "os^Dv"[number // 10 % 5]}
+        axis.plot(times, figures, "-", **style, label=family, linewidth=1, alpha=0.8)
+        for time, ap, name in own:
+            axis.annotate(
+                name,
+                (time, ap),
+                xytext=(3, 3),
+                textcoords="offset points",
+                fontsize=5,
+                color=style["color"],
+            )
+    axis.set_xscale("log")
+    axis.set(
+        xlabel="milliseconds for a crop: TFLite float32, one thread",
+        ylabel="AP on COCO val, as the papers have it",
+    )
+    axis.grid(alpha=0.25, which="both")
+    if rows:
+        axis.legend(fontsize=7, ncols=2, loc="lower right")
     return figure
 
 

@@ -41,7 +41,7 @@ def test_a_kind_means_all_its_runs():
     names = [run.name for run in runs.chosen_runs(["video-no_finder", "finder"])]
     assert names == ["finder-coco", "finder-people_real", "video-no_finder"]
     assert runs.chosen_runs(None) == list(runs.RUNS)
-    with pytest.raises(ValueError, match="--only knows latency, data, .*: vidoe"):
+    with pytest.raises(ValueError, match="--only knows latency, models, .*: vidoe"):
         runs.chosen_runs(["video", "vidoe"])
 
 

@@ -45,6 +45,20 @@ def test_pages_are_filled(figures, tmp_path, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_models_are_drawn_beside_the_file(figures, tmp_path):
+    path = tmp_path / "docs" / "figures.json"
+    document = json.loads(path.read_text())
+    row = {"model": "a", "family": "A", "ms": 5.0, "paper_ap": 70.0}
+    document["runs"] = {"models": {"command": "c", "date": "2026", "rows": [row]}}
+    path.write_text(json.dumps(document))
+    chart = tmp_path / "docs" / "latency.png"
+    figures("--check")
+    figures("README.md")
+    assert not chart.exists()
+    figures()
+    assert chart.read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_place_without_a_figure_is_a_failure(figures, tmp_path, capsys):
     (tmp_path / "README.md").write_text("4<!-- = y/a -->\n")
     assert figures("README.md") == 1

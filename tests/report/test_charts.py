@@ -1,9 +1,9 @@
-"""Loss curves: which charts there are, and what is drawn in them."""
+"""Loss curves and models: which charts there are, and what is drawn in them."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from distilpose_keras.report.charts import _draw_metric, loss_curves
+from distilpose_keras.report.charts import _draw_metric, latency_chart, loss_curves
 
 
 def test_there_is_a_chart_for_each_term():
@@ -54,3 +54,19 @@ def test_curves_that_fall_far_have_a_log_axis():
     assert drawn({"student": {"loss": [30.0, 1.0]}}).get_yscale() == "log"
     assert drawn({"student": {"loss": [3.0, 1.0]}}).get_yscale() == "linear"
     assert drawn({"student": {"loss": [30.0, 0.0]}}).get_yscale() == "linear"
+
+
+def test_models_of_a_family_are_a_line_from_the_fastest():
+    rows = [
+        {"model": "b", "family": "One", "ms": 30.0, "paper_ap": 74.0},
+        {"model": "a", "family": "One", "ms": 10.0, "paper_ap": 71.0},
+        {"model": "c", "family": "Two", "ms": 20.0, "paper_ap": 70.0},
+        {"model": "d", "family": "Three", "ms": 5.0, "paper_ap": None},
+    ]
+    (axis,) = latency_chart(rows).axes
+    one, two = axis.lines
+    np.testing.assert_array_equal(one.get_xydata(), [[10, 71], [30, 74]])
+    np.testing.assert_array_equal(two.get_xydata(), [[20, 70]])
+    assert (one.get_label(), two.get_label()) == ("One", "Two")
+    assert sorted(text.get_text() for text in axis.texts) == ["a", "b", "c"]
+    assert latency_chart(rows[-1:]).axes[0].lines[:] == []
