@@ -57,5 +57,8 @@ def check_published(name, *, extra=()):
         # The reference divides pixels of the crop by its size.
         in_crop = ALIGNED.denormalize(keypoints, size)
         published = arrays[f"keypoints{suffix}"] * size[::-1]
-        # A hundredth of the heatmaps' pixels, as wide as float32 noise of 2e-4 moves.
-        assert np.abs(in_crop - published)[stable].max() < 0.04, suffix
+        # In pixels of the crop, a fourth of the heatmaps'. Random maps are flat about
+        # their peaks: DARK's Newton step makes 0.05 px of noise of 1e-4 for a few.
+        distances = np.abs(in_crop - published)[stable]
+        assert np.median(distances) < 2e-3, suffix
+        assert distances.max() < 0.08, suffix
