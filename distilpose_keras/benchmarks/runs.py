@@ -115,7 +115,7 @@ RUNS = (
     ),
     Run(
         "predict",
-        "predict --pictures 500 --workers 2",
+        "predict --pictures 1000 --workers 2",
         "predict --pictures 16 --workers 1",
         modules=("ray", "pyarrow"),
     ),

@@ -178,6 +178,26 @@ def browser(figures: Figures) -> str:
     return table(f"| file | {sizes} |", "|---|--:|--:|", lines)
 
 
+def processors(figures: Figures) -> str:
+    """Files on a CPU with VNNI and on one without, against TFLite float32."""
+    rows = []
+    for runtime in ("TFLite", "ONNX"):
+        for precision in ("float32", "int8"):
+            file = f"distilpose_nano_{precision}.{runtime.lower()}"
+            wanted = {"file": file, "precision": precision}
+            ratios = [figures.value("latency", "ratio", **wanted)]
+            for model in ("distilpose_nano", "distilpose_s"):
+                wanted = {"model": model, "file": f"{runtime} {precision}"}
+                ratios.append(figures.value("latency-avx2", "ratio", **wanted))
+            cells = (f"{ratio:.2f}" for ratio in ratios)
+            rows.append((f"{runtime} {precision}", *cells))
+    return table(
+        "| file | distilpose_nano, VNNI | distilpose_nano, AVX2 | distilpose_s, AVX2 |",
+        "|---|--:|--:|--:|",
+        rows,
+    )
+
+
 def sources(figures: Figures) -> str:
     """Where each of the figures comes from."""
     return table(
@@ -195,6 +215,7 @@ TABLES = {
     "demonstration": demonstration,
     "finder": finder,
     "models": models,
+    "processors": processors,
     "sources": sources,
     "tracking": tracking,
     "tracking-model": tracking_model,

@@ -45,6 +45,26 @@ def test_models_stand_beside_their_papers():
     ]
 
 
+def test_files_stand_by_processor():
+    names = [("TFLite", "float32"), ("TFLite", "int8"), ("ONNX", "float32")]
+    names.append(("ONNX", "int8"))
+    rows, others = [], []
+    for n, (runtime, precision) in enumerate(names):
+        file = f"distilpose_nano_{precision}.{runtime.lower()}"
+        rows.append({"file": file, "precision": precision, "ratio": 1 + n / 8})
+        rows.append({"file": file, "batch": 4, "ratio": 9.0})
+        for model, scale in (("distilpose_nano", 2), ("distilpose_s", 3)):
+            kind = f"{runtime} {precision}"
+            ratio = {"ratio": scale * (1 + n / 8)}
+            others.append({"model": model, "file": kind, **ratio})
+    assert lines("processors", latency=rows, latency_avx2=others) == [
+        "| TFLite float32 | 1.00 | 2.00 | 3.00 |",
+        "| TFLite int8 | 1.12 | 2.25 | 3.38 |",
+        "| ONNX float32 | 1.25 | 2.50 | 3.75 |",
+        "| ONNX int8 | 1.38 | 2.75 | 4.12 |",
+    ]
+
+
 def test_backends_stand_side_by_side():
     def rows(rates):
         names = ("tensorflow", "jax", "torch")

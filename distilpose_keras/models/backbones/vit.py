@@ -18,6 +18,7 @@ from distilpose_keras.models.layers import (
 
 EPSILON = 1e-6  # of the layer-norms, in the published code of vision transformers
 PATCH = 16  # pixels of the image to each side
+KNOWLEDGE = "backbone-knowledge"  # the layer with the knowledge token
 PADDING = 2  # zeros around the image, so that the first patch begins outside
 
 
@@ -32,6 +33,8 @@ class ViT:
         mlp_ratio: hidden over outer channels of the MLPs.
         drop_path: probability, in training, that a sample skips a branch of the last
             layer; it grows linearly from 0 in the first.
+        knowledge_dim: channels of the knowledge token that all layers see beside the
+            patches, those of the teacher that it comes from; 0 for none.
     """
 
     dim: int = 768
@@ -39,6 +42,7 @@ class ViT:
     heads: int = 12
     mlp_ratio: int = 4
     drop_path: float = 0.0
+    knowledge_dim: int = 0
 
     stride: ClassVar[int] = PATCH
     divisor: ClassVar[int] = PATCH
@@ -62,9 +66,13 @@ class ViT:
         rows, columns = x.shape[1:3]
         x = ops.reshape(x, (-1, rows * columns, self.dim))  # (B, P, D)
         x = LearnedPositions(name="backbone")(x)
+        if self.knowledge_dim:
+            x = KnowledgeToken(self.knowledge_dim, name=KNOWLEDGE)(x)
         for i, rate in enumerate(np.linspace(0, self.drop_path, self.depth)):
             x = self._layer(x, float(rate), name=f"backbone-blocks-{i}")
         x = layer_norm(x, "backbone-last_norm", epsilon=EPSILON)
+        if self.knowledge_dim:
+            x = x[:, :-1]
         return ops.reshape(x, (-1, rows, columns, self.dim))
 
     def _layer(self, tokens, drop_path, *, name):
@@ -112,3 +120,51 @@ class LearnedPositions(layers.Layer):
         # One constant in an exported file: the sum of both is computed first.
         code = self.pos_embed[:, 1:] + self.pos_embed[:, :1]
         return tokens + ops.cast(code, tokens.dtype)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class KnowledgeToken(layers.Layer):
+    """Appends a token that carries what a teacher knows (ViTPose, section 3.4).
+
+    It has no position, and comes last: the token in the width of the teacher, mapped to
+    that of the tokens where they differ. In a student the token stays as it is and the
+    map is learned.
+
+    Attributes:
+        token: (1, 1, dim).
+        projection: (dim, D), or None where D is dim.
+    """
+
+    def __init__(self, dim, **kwargs):
+        """Take the channels of the token."""
+        super().__init__(**kwargs)
+        self.dim = dim
+
+    def build(self, input_shape):
+        """Add the token, and its map to the channels of (B, P, D)."""
+        initializer = keras.initializers.get(TOKEN_INITIALIZER)
+        self.token = self.add_weight(
+            name="token", shape=(1, 1, self.dim), initializer=initializer
+        )
+        # Not as it is made: TensorFlow would never learn it, in a teacher either.
+        self.token.trainable = False
+        self.projection = None
+        if input_shape[-1] != self.dim:
+            self.projection = self.add_weight(
+                name="projection",
+                shape=(self.dim, input_shape[-1]),
+                initializer=initializer,
+            )
+
+    def call(self, tokens):
+        """Map (B, P, D) to (B, P + 1, D)."""
+        token = ops.convert_to_tensor(self.token)
+        if self.projection is not None:
+            token = ops.matmul(token, self.projection)
+        # Zeros of each sample's own: no number of samples is asked for.
+        last = 0 * tokens[:, :1] + ops.cast(token, tokens.dtype)
+        return ops.concatenate([tokens, last], axis=1)
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "dim": self.dim}
