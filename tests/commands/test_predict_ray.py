@@ -63,7 +63,7 @@ def test_what_is_typed_reaches_the_job(predict, picture, tmp_path, monkeypatch, 
     assert predict(picture, "--engine", "ray", *flags, "--out", out) == 0
     inputs, settings, options = seen
     assert inputs == [str(picture)]
-    assert settings.model.endswith("distilpose_nano.keras")
+    assert settings.model.endswith("distilpose_nano.onnx")
     assert (settings.least_score, settings.flip, settings.dark) == (0.4, True, None)
     assert options == {"workers": 3, "address": "head:6379"}
     said = capsys.readouterr().out
