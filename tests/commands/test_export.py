@@ -40,7 +40,7 @@ def test_int8_from_a_data_set(export, model, data, tmp_path, capsys):
         (["MODEL", "--precision", "int4", "--out", "x.tflite"], "must be one of"),
         (
             ["MODEL", "--precision", "int8-full", "--out", "x.onnx"],
-            "--precision of .onnx must be one of float32, float16, int8. Received: int8-full",
+            "of .onnx must be one of float32, float16, int8. Received: int8-full",
         ),
         (["MODEL", "--precision", "int8", "--out", "x.tflite"], "needs --calibration"),
         (["MODEL", "--report", "r.json", "--out", "x.onnx"], "needs --max-ap-drop"),
