@@ -90,6 +90,7 @@ def latency_chart(rows):
         matplotlib's ``Figure``.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     figure = Figure(figsize=(8, 5.4), dpi=130, layout="constrained")
     axis = figure.subplots()
@@ -114,13 +115,17 @@ def latency_chart(rows):
                 color=style["color"],
             )
     axis.set_xscale("log")
+    axis.margins(x=0.1)
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.xaxis.set_minor_formatter(NullFormatter())
     axis.set(
         xlabel="milliseconds for a crop: TFLite float32, one thread",
         ylabel="AP on COCO val, as the papers have it",
     )
     axis.grid(alpha=0.25, which="both")
     if rows:
-        axis.legend(fontsize=7, ncols=2, loc="lower right")
+        axis.legend(fontsize=6, ncols=2, loc="upper left")
     return figure
 
 

@@ -33,6 +33,18 @@ def test_a_run_leaves_models_and_files():
     ]
 
 
+def test_models_stand_beside_their_papers():
+    row = {"model": "a", "input": "64x48", "params_m": 1.5, "gmacs": 0.133, "mb": 6.04}
+    rows = [
+        row | {"ms": 4.21, "ratio": 0.051, "paper_ap": None},
+        row | {"ms": 123.4, "ratio": 1.5, "paper_ap": 71.6},
+    ]
+    assert lines("models", models=rows) == [
+        "| a | 64x48 | 1.50 M | 0.13 | 6.0 | 4.2 | 0.05 | – |",
+        "| a | 64x48 | 1.50 M | 0.13 | 6.0 | 123 | 1.50 | 71.6 |",
+    ]
+
+
 def test_files_stand_by_processor():
     names = [("TFLite", "float32"), ("TFLite", "int8"), ("ONNX", "float32")]
     names.append(("ONNX", "int8"))
