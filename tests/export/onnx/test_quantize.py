@@ -198,3 +198,27 @@ def test_pooling_keeps_the_scale_of_what_it_reads():
     proto = onnx_model([pool], image=(1, 8, 6, 4), outputs={"pooled": (1, 8, 5, 3)})
     shared = onnx_quantize._shared(proto, ranges)
     assert shared["pooled"] == ranges["image"]
+
+
+def test_only_what_is_summed_in_pairs_leaves_room_for_it():
+    kernels = {"each": np.ones((8, 1, 3, 3)), "all": np.ones((8, 8, 3, 3))}
+    nodes = [
+        make_node("Conv", ["image", "each"], ["map"], group=8),
+        make_node("Conv", ["map", "all"], ["wide"], pads=[1, 1, 1, 1]),
+        make_node("Neg", ["wide"], ["keypoints"]),
+    ]
+    proto = onnx_model(
+        nodes,
+        image=(1, 8, 6, 5),
+        outputs={"keypoints": (1, 8, 4, 3)},
+        constants={name: kernel.astype("float32") for name, kernel in kernels.items()},
+    )
+    plan = onnx_plan.selective(proto)
+    assert list(plan.values()) == [INT8, INT8, FLOAT]
+    ranges = dict.fromkeys(("image", "map", "wide"), Range(-9, 9, -9, 9))
+    quantized = onnx_quantize.quantize(proto, plan, ranges, {})
+    stored = {
+        t.name: onnx.numpy_helper.to_array(t) for t in quantized.graph.initializer
+    }
+    assert np.all(stored["each/quantized"] == 127)
+    assert np.all(stored["all/quantized"] == 64)  # half of 127, rounded up
